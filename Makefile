@@ -1,0 +1,33 @@
+# make reproduce   derive, simulate, measure, report (about 8 minutes on two cores)
+# make test        the whole suite
+# make figures     redraw the figures and the report from finished results
+# make lint        ruff and pyright
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: reproduce test figures lint clean
+
+reproduce: .venv/run
+	@$(PY) -m experiments reproduce; status=$$?; \
+	case $$status in 0|1) $(PY) -m figures || status=$$? ;; esac; exit $$status
+
+figures: .venv/run
+	@$(PY) -m figures
+
+test: .venv/test
+	@$(PY) -m pytest -n 2
+
+lint: .venv/test
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright
+
+.venv/bin/python:
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements.txt | .venv/bin/python
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt && touch $@
+
+.venv/test: tests/requirements.txt requirements.txt | .venv/bin/python
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt && touch $@ .venv/run
+
+clean:
+	@rm -rf out
