@@ -1,0 +1,21 @@
+"""What should be true: laws of the optimal learning rate, derived and machine-checked."""
+
+from theory.laws import LAWS
+from theory.learning_rate import OneStep, one_step, optimal_lr
+from theory.noise_scale import SmallBatch, small_batch
+from theory.plateau import large_batch_limit
+from theory.rules import RULES
+from theory.surge import common_ratio_half, common_ratio_peak
+
+__all__ = [
+    "LAWS",
+    "RULES",
+    "OneStep",
+    "SmallBatch",
+    "common_ratio_half",
+    "common_ratio_peak",
+    "large_batch_limit",
+    "one_step",
+    "optimal_lr",
+    "small_batch",
+]

@@ -1,0 +1,40 @@
+"""The conditions that the laws rest on, each stated once; most are silent in the papers.
+
+For every name here there is a counterexample: a case that violates this condition alone and
+breaks a statement that needs it (`theory.derivations`, and again in the tests).
+"""
+
+from theory.law import Hypothesis
+
+QUADRATIC = Hypothesis(
+    "quadratic", "the loss is quadratic along the step: no third derivative is felt"
+)
+POSITIVE_CURVATURE = Hypothesis("positive_curvature", "the expected curvature E[VᵀHV] is positive")
+DESCENT = Hypothesis("descent", "the expected update descends: GᵀE[V] > 0")
+INDEPENDENT_SAMPLES = Hypothesis(
+    "independent_samples", "the samples of a batch are drawn independently"
+)
+GAUSSIAN = Hypothesis("gaussian", "the batch gradient is Gaussian in each coordinate")
+NO_DEAD_COORDINATE = Hypothesis("no_dead_coordinate", "no coordinate has μ = σ = 0")
+NOISY = Hypothesis("noisy", "every coordinate has noise, σ_i > 0")
+INDEPENDENT_COORDINATES = Hypothesis(
+    "independent_coordinates", "the noise of different coordinates is uncorrelated"
+)
+JOINTLY_GAUSSIAN = Hypothesis(
+    "jointly_gaussian", "the batch gradients of two coordinates are jointly Gaussian"
+)
+ZERO_MEANS = Hypothesis("zero_means", "both coordinates have mean zero")
+SMALL_BATCH = Hypothesis(
+    "small_batch", "B ≪ πσ_i²/(2μ_i²) in every coordinate, the peak B_noise included"
+)
+POSITIVE_TRACE = Hypothesis("positive_trace", "T = tr H > 0")
+POSITIVE_S = Hypothesis("positive_S", "S = Σ_{i≠j} r_i r_j H_ij > 0")
+NO_VANISHING_MEAN = Hypothesis("no_vanishing_mean", "no coordinate has μ_i = 0 with σ_i > 0")
+COMMON_RATIO = Hypothesis("common_ratio", "all coordinates share one ratio σ_i/|μ_i| = κ")
+SURGING = Hypothesis("surging", "Q > 2T")
+DIAGONAL = Hypothesis("diagonal", "the Hessian is diagonal")
+SIGMOID = Hypothesis("sigmoid", "erf x is replaced by x/√(x² + π/4)")
+LOCAL_LAW = Hypothesis(
+    "local_law", "at each loss every batch size makes the decrease of the local law, ΔL_max and "
+    "B_noise being functions of the loss alone"
+)  # fmt: skip

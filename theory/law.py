@@ -1,0 +1,83 @@
+"""A law of the theory: one SymPy expression of scalars, from which all else is printed.
+
+The same expression is compiled to JAX, drawn as LaTeX and MathML and written as JavaScript,
+so that no formula is typed twice. Sums over coordinates are arguments of a law (T, Q, S, ...),
+not part of it: they are taken by the one assembly in `theory.descent`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+import sympy as sp
+
+from theory.mathml import mathml
+
+SPECIAL = {"erf": jsp.erf, "erfc": jsp.erfc, "erfinv": jsp.erfinv}
+JAVASCRIPT_NAMES = {"erf": "erf", "erfc": "erfc", "erfinv": "erfinv"}
+
+
+class Hypothesis(NamedTuple):
+    """A condition without which a statement may fail."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Law:
+    """One formula with the conditions under which it is true.
+
+    `args` are the symbols in the order in which `jax` takes them, `source` names paper and
+    equation, `holds` lists the hypotheses.
+    """
+
+    name: str
+    args: tuple[sp.Symbol, ...]
+    expr: sp.Expr
+    source: str
+    holds: tuple[Hypothesis, ...]
+    title: str
+
+    def __post_init__(self) -> None:
+        loose = self.expr.free_symbols ^ set(self.args)
+        if loose:
+            raise ValueError(f"law {self.name}: expression and arguments differ by {loose}")
+
+    def jax(self, *args: jax.typing.ArrayLike) -> jax.Array:
+        """The law's value; arguments broadcast. Works under `jit`, `vmap` and `grad`.
+
+        Integers are promoted to JAX's default float; float32 arguments give a float32 value.
+        """
+        if len(args) != len(self.args):
+            raise TypeError(f"law {self.name} takes {len(self.args)} arguments, not {len(args)}")
+        return _compiled(self.args, self.expr)(*map(_floating, args))
+
+    def latex(self) -> str:
+        """The right-hand side as LaTeX."""
+        return sp.latex(self.expr)
+
+    def javascript(self) -> str:
+        """The right-hand side as a JavaScript expression of the arguments' names.
+
+        The page must supply `erf`, `erfc` and `erfinv`, which JavaScript lacks.
+        """
+        return sp.jscode(self.expr, user_functions=JAVASCRIPT_NAMES)
+
+    def mathml(self) -> str:
+        """The right-hand side as presentation MathML (a `<math>` element)."""
+        return mathml(self.expr)
+
+
+@cache
+def _compiled(args: tuple[sp.Symbol, ...], expr: sp.Expr) -> Callable[..., jax.Array]:
+    return sp.lambdify(args, expr, modules=[SPECIAL, "jax"], cse=True)
+
+
+def _floating(value: jax.typing.ArrayLike) -> jax.Array:
+    array = jnp.asarray(value)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)

@@ -1,0 +1,93 @@
+"""Every symbol of the theory, once: its assumptions, its meaning and its unit.
+
+SymPy takes two symbols of one name with different assumptions for different symbols, silently.
+Therefore every module imports its symbols from here and none creates its own.
+"loss" is the unit of the loss, "param" the unit of a parameter; "1" marks a pure number.
+"""
+
+from typing import NamedTuple
+
+import sympy as sp
+
+
+class Quantity(NamedTuple):
+    """What a symbol stands for, for a reader and for a legend."""
+
+    meaning: str
+    unit: str
+
+
+SYMBOLS: dict[sp.Basic, Quantity] = {}
+
+
+def _symbol(name: str, meaning: str, unit: str, **assumptions: bool) -> sp.Symbol:
+    symbol = sp.Symbol(name, **assumptions)
+    SYMBOLS[symbol] = Quantity(meaning, unit)
+    return symbol
+
+
+def _indexed(name: str, meaning: str, unit: str) -> sp.IndexedBase:
+    base = sp.IndexedBase(name, real=True)
+    SYMBOLS[base] = Quantity(meaning, unit)
+    return base
+
+
+# One coordinate of the gradient
+B = _symbol("B", "batch size", "samples", positive=True)
+mu = _symbol("mu", "mean of a per-sample gradient", "loss/param", real=True)
+sigma = _symbol("sigma", "standard deviation of a per-sample gradient", "loss/param", positive=True)
+r = _symbol("r", "signal-to-noise ratio μ/σ", "1", real=True)
+kappa = _symbol("kappa", "noise-to-signal ratio σ/|μ|, where all coordinates share it", "1",
+                positive=True)  # fmt: skip
+E = _symbol("E", "mean sign erf(√(B/2) μ/σ)", "1", real=True)
+
+# A pair of coordinates
+h = _symbol("h", "√B r of the first coordinate of a pair", "1", real=True)
+k = _symbol("k", "√B r of the second coordinate of a pair", "1", real=True)
+rho = _symbol("rho", "correlation of two per-sample gradients", "1", real=True)
+
+# One step
+epsilon = _symbol("epsilon", "learning rate", "param·(unit of V)⁻¹", positive=True)
+N = _symbol("N", "expected descent per unit of learning rate, GᵀE[V]", "loss", real=True)
+D = _symbol("D", "expected curvature along the update, E[VᵀHV]", "loss", positive=True)
+
+# Sums over coordinates
+G1 = _symbol("G_1", "sum of |μ_i|", "loss/param", positive=True)
+G2 = _symbol("G_2", "squared gradient norm |G|²", "loss²/param²", positive=True)
+C = _symbol("C", "curvature along the gradient, GᵀHG", "loss³/param⁴", positive=True)
+W = _symbol("W", "curvature of the noise, tr(HΣ)", "loss³/param⁴", positive=True)
+T = _symbol("T", "trace of the Hessian", "loss/param²", positive=True)
+Q = _symbol("Q", "curvature along the signs, sᵀHs with s = sign μ", "loss/param²", positive=True)
+S = _symbol("S", "off-diagonal curvature Σ_{i≠j} r_i r_j H_ij", "loss/param²", positive=True)
+M = _symbol("M", "Σ μ_i²/σ_i", "loss/param", positive=True)
+A = _symbol("A", "Σ H_ij arcsin ρ_ij over coordinates with μ = 0 < σ", "loss/param²", real=True)
+N_E = _symbol("N_E", "Σ ℰ_i μ_i", "loss/param", real=True)
+T_E = _symbol("T_E", "Σ ℰ_i² H_ii", "loss/param²", real=True)
+Q_E = _symbol("Q_E", "ℰᵀHℰ", "loss/param²", real=True)
+
+# Scales of a law
+eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
+dL_max = _symbol("DeltaL_max", "largest expected decrease of the loss", "loss", positive=True)
+B_noise = _symbol("B_noise", "noise scale", "samples", positive=True)
+
+# Steps against samples
+steps = _symbol("S_steps", "optimizer steps to a given loss", "steps", positive=True)
+S_min = _symbol("S_min", "fewest steps, at infinite batch", "steps", positive=True)
+samples = _symbol("E_samples", "samples to a given loss", "samples", positive=True)
+E_min = _symbol("E_min", "fewest samples, at the smallest batch", "samples", positive=True)
+
+# Variables of integration, of a limit or of a proof
+x = _symbol("x", "a real variable", "1", real=True)
+y = _symbol("y", "a second real variable", "1", real=True)
+z = _symbol("z", "a standard normal value", "1", real=True)
+u = _symbol("u", "artanh of a correlation", "1", real=True)
+t = _symbol("t", "a positive variable", "1", positive=True)
+
+# Indexed by coordinate; i and j run from 0
+i, j, n, b, d = sp.symbols("i j n b d", integer=True, nonnegative=True)
+mu_ = _indexed("mu", "means by coordinate", "loss/param")
+sigma_ = _indexed("sigma", "standard deviations by coordinate", "loss/param")
+E_ = _indexed("E", "mean signs by coordinate", "1")
+V_ = _indexed("V", "one update direction", "1")
+H_ = _indexed("H", "Hessian", "loss/param²")
+rho_ = _indexed("rho", "correlations", "1")
