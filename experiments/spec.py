@@ -1,0 +1,67 @@
+"""What an experiment is, and the table of all of them.
+
+An experiment is a frozen dataclass of settings, grouped *scientific* (what the question is about),
+*nuisance* (seeds, sample sizes) and *fixed*, with presets, a time budget and three functions; it
+lives in a module of its own, imported only when needed.
+"""
+
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from experiments.errors import InputError
+from experiments.store import Store
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`measure(spec, store, data_dir)` gives measurements, by cells; `evaluate(spec, measured)` adds
+    the laws to them and runs anew every time; `validate(spec)` raises InputError."""
+
+    name: str
+    title: str
+    core: bool
+    budget_seconds: int
+    presets: Mapping[str, Any]
+    validate: Callable[[Any], None]
+    measure: Callable[[Any, Store, Path | None], xr.Dataset]
+    evaluate: Callable[[Any, xr.Dataset], xr.Dataset]
+
+
+NAMES = ("onestep_quadratic", "onestep_network")
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment called `name`; InputError if there is none."""
+    if name not in NAMES:
+        raise InputError(f"unknown experiment {name!r}; known: {', '.join(NAMES)}")
+    return importlib.import_module(f"experiments.{name}").EXPERIMENT
+
+
+def preset(of: Experiment, name: str) -> Any:
+    """Settings of a preset; InputError if there is none of that name."""
+    if name not in of.presets:
+        raise InputError(f"{of.name} has no preset {name!r}; known: {', '.join(of.presets)}")
+    return of.presets[name]
+
+
+def check_batches(batches: tuple[int, ...]) -> None:
+    """Batch sizes must be at least 1 and strictly increasing."""
+    if not batches:
+        raise InputError("the batch grid is empty")
+    if any(not math.isfinite(b) or b < 1 for b in batches):
+        raise InputError(f"batch sizes must be finite and at least 1: {list(batches)}")
+    if any(b >= c for b, c in zip(batches, batches[1:], strict=False)):
+        raise InputError(f"batch sizes must increase: {list(batches)}")
+
+
+def check_positive(**values: float) -> None:
+    """Each value must be finite and above zero."""
+    for name, value in values.items():
+        if not math.isfinite(value) or value <= 0:
+            raise InputError(f"{name.replace('_', '-')} must be finite and above 0, not {value}")

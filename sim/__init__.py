@@ -1,0 +1,11 @@
+"""What happens: Monte Carlo on quadratics and measurements on real networks.
+
+Nothing here knows a law; `theory` and `sim` meet only in `experiments`.
+"""
+
+from sim.estimate import Estimate
+from sim.onestep import OneStep, measure_one_step
+from sim.quadratic import DiagonalPlusLowRank, Quadratic
+from sim.rules import RULES
+
+__all__ = ["RULES", "DiagonalPlusLowRank", "Estimate", "OneStep", "Quadratic", "measure_one_step"]

@@ -1,0 +1,155 @@
+"""Quadratic problems whose Hessian and gradient noise are known exactly.
+
+One sample's loss is ℓ(θ; ξ) = ½ θᵀHθ + ξᵀθ with ξ ~ N(0, Σ), so its gradient is Hθ + ξ: mean
+G = Hθ, covariance Σ, Hessian H.  The mean of a batch of B such gradients is exactly N(G, Σ/B), so
+it can be drawn directly, at a cost that does not depend on B.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+HIGHEST = jax.lax.Precision.HIGHEST  # accelerators otherwise round matrix products
+SYMMETRY_TOLERANCE = 1e-5
+
+
+class DiagonalPlusLowRank(NamedTuple):
+    """H = diag(diagonal) + factor · diag(weights) · factorᵀ; shapes (d,), (d, k), (k,)."""
+
+    diagonal: Array
+    factor: Array
+    weights: Array
+
+
+class Quadratic(NamedTuple):
+    """A quadratic problem, `Quadratic(hessian=…, theta=…, noise=…)`; `validated` checks one.
+
+    hessian: (d,) diagonal, (d, d) dense, or `DiagonalPlusLowRank`.
+    theta: (d,) the point at which the step is taken.
+    noise: (d,) standard deviation, (d, d) covariance, or (d, k) factor L with Σ = LLᵀ, k ≠ d.
+    """
+
+    hessian: Array | DiagonalPlusLowRank
+    theta: Array
+    noise: Array
+
+
+def matvec(hessian, v):
+    """H v for each row of v (…, d)."""
+    if isinstance(hessian, DiagonalPlusLowRank):
+        inner = jnp.matmul(v, hessian.factor, precision=HIGHEST) * hessian.weights
+        return v * hessian.diagonal + jnp.matmul(inner, hessian.factor.T, precision=HIGHEST)
+    if hessian.ndim == 1:
+        return v * hessian
+    return jnp.matmul(v, hessian, precision=HIGHEST)
+
+
+def quadratic_form(hessian, v):
+    """vᵀHv for each row of v (…, d) → (…,)."""
+    if isinstance(hessian, DiagonalPlusLowRank):
+        inner = jnp.matmul(v, hessian.factor, precision=HIGHEST)
+        return (v**2 * hessian.diagonal).sum(-1) + (inner**2 * hessian.weights).sum(-1)
+    return (matvec(hessian, v) * v).sum(-1)
+
+
+def diagonal(hessian):
+    """The diagonal of H (d,)."""
+    if isinstance(hessian, DiagonalPlusLowRank):
+        return hessian.diagonal + (hessian.factor**2 * hessian.weights).sum(-1)
+    return hessian if hessian.ndim == 1 else jnp.diagonal(hessian)
+
+
+def dense(hessian):
+    """H as a (d, d) array."""
+    if isinstance(hessian, DiagonalPlusLowRank):
+        f, w = hessian.factor, hessian.weights
+        return jnp.diag(hessian.diagonal) + jnp.matmul(f * w, f.T, precision=HIGHEST)
+    return jnp.diag(hessian) if hessian.ndim == 1 else hessian
+
+
+def gradient(problem: Quadratic):
+    """Full gradient G = Hθ (d,)."""
+    return matvec(problem.hessian, problem.theta)
+
+
+def sample_loss(problem: Quadratic, theta, xi):
+    """ℓ(θ; ξ) = ½ θᵀHθ + ξᵀθ of one sample with noise ξ (d,)."""
+    return 0.5 * quadratic_form(problem.hessian, theta) + xi @ theta
+
+
+def standard_deviation(problem: Quadratic):
+    """Per-coordinate standard deviation σ (d,) of one sample's gradient."""
+    noise = problem.noise
+    if noise.ndim == 1:
+        return noise
+    square = noise.shape[0] == noise.shape[1]
+    return jnp.sqrt(jnp.diagonal(noise) if square else (noise**2).sum(1))
+
+
+def with_noise_factor(problem: Quadratic) -> Quadratic:
+    """The same problem, a covariance replaced by a factor L (d, d) with Σ = LLᵀ, on the host.
+
+    The factor is U√λ of the eigendecomposition, so a singular Σ is fine.  Raises ValueError if Σ
+    has an eigenvalue below −1e-5 of the largest.
+    """
+    noise = problem.noise
+    if noise.ndim == 1 or noise.shape[0] != noise.shape[1]:
+        return problem
+    values, vectors = np.linalg.eigh(np.asarray(noise, np.float64))
+    if values[0] < -SYMMETRY_TOLERANCE * values[-1]:
+        raise ValueError("the noise covariance is not positive semidefinite")
+    factor = vectors * np.sqrt(np.maximum(values, 0.0))
+    return problem._replace(noise=jnp.asarray(factor, problem.theta.dtype))
+
+
+def draw_noise(factor, key, rows: int):
+    """ξ (rows, d) of single samples; `factor` is σ (d,), or L (d, k) with Σ = LLᵀ."""
+    z = jax.random.normal(key, (rows, factor.shape[-1]), factor.dtype)
+    return z * factor if factor.ndim == 1 else jnp.matmul(z, factor.T, precision=HIGHEST)
+
+
+def rotated(eigenvalues, key, dtype=jnp.float32):
+    """Dense H = U diag(eigenvalues) Uᵀ with U uniform on the orthogonal group (Haar)."""
+    eigenvalues = jnp.asarray(eigenvalues, dtype)
+    gauss = jax.random.normal(key, (eigenvalues.size, eigenvalues.size), dtype)
+    q, r = jnp.linalg.qr(gauss)
+    q = q * jnp.sign(jnp.diagonal(r))
+    h = jnp.matmul(q * eigenvalues, q.T, precision=HIGHEST)
+    return 0.5 * (h + h.T)
+
+
+def validated(problem: Quadratic) -> Quadratic:
+    """The problem with arrays in one floating dtype; ValueError names what is wrong with it."""
+    theta = jnp.asarray(problem.theta)
+    if theta.ndim != 1 or not jnp.issubdtype(theta.dtype, jnp.floating):
+        raise ValueError("theta must be a floating-point vector")
+    d, dtype = theta.size, theta.dtype
+    if isinstance(problem.hessian, DiagonalPlusLowRank):
+        hessian = DiagonalPlusLowRank(*(jnp.asarray(part, dtype) for part in problem.hessian))
+        k = hessian.weights.size
+        if hessian.diagonal.shape != (d,) or hessian.factor.shape != (d, k):
+            raise ValueError(f"a diagonal plus low rank Hessian needs ({d},) and ({d}, k), (k,)")
+    else:
+        hessian = jnp.asarray(problem.hessian, dtype)
+        if hessian.shape not in ((d,), (d, d)):
+            raise ValueError(f"the Hessian has shape {hessian.shape}, theta has length {d}")
+        if hessian.ndim == 2:
+            gap = float(jnp.abs(hessian - hessian.T).max())
+            if gap > SYMMETRY_TOLERANCE * float(jnp.abs(hessian).max()):
+                raise ValueError("the Hessian is not symmetric")
+    noise = jnp.asarray(problem.noise, dtype)
+    if noise.ndim not in (1, 2) or noise.shape[0] != d:
+        raise ValueError(f"the noise has shape {noise.shape}, theta has length {d}")
+    if noise.ndim == 1 and bool((noise < 0).any()):
+        raise ValueError("a standard deviation is negative")
+    if noise.shape == (d, d):
+        gap = float(jnp.abs(noise - noise.T).max())
+        if gap > SYMMETRY_TOLERANCE * float(jnp.abs(noise).max()):
+            raise ValueError("a (d, d) noise is a covariance, and this one is not symmetric")
+    for name, part in (("theta", theta), ("Hessian", hessian), ("noise", noise)):
+        if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(part)):
+            raise ValueError(f"the {name} holds a value that is not finite")
+    return Quadratic(hessian, theta, noise)
