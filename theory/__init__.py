@@ -1,21 +1,29 @@
-"""What should be true: laws of the optimal learning rate, derived and machine-checked."""
+"""What should be true: laws of the optimal learning rate, derived and machine-checked.
 
+Importing this package derives and verifies nothing; `derivations()` and `verify()` do.
+"""
+
+from theory.derivations import derivations
 from theory.laws import LAWS
 from theory.learning_rate import OneStep, one_step, optimal_lr
 from theory.noise_scale import SmallBatch, small_batch
 from theory.plateau import large_batch_limit
 from theory.rules import RULES
 from theory.surge import common_ratio_half, common_ratio_peak
+from theory.verify import Verdict, verify
 
 __all__ = [
     "LAWS",
     "RULES",
     "OneStep",
     "SmallBatch",
+    "Verdict",
     "common_ratio_half",
     "common_ratio_peak",
+    "derivations",
     "large_batch_limit",
     "one_step",
     "optimal_lr",
     "small_batch",
+    "verify",
 ]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import eval_jaxpr
 
 ROWS_AT_ONCE = 16  # Hessian-vector products in flight; a network's need memory
 
@@ -45,7 +46,7 @@ class Hessian(NamedTuple):
 
         @jax.jit
         def run(constants: list[Array], vectors: Array, key: Array) -> Array:
-            return jax.core.eval_jaxpr(program.jaxpr, constants, vectors, key)[0]
+            return eval_jaxpr(program.jaxpr, constants, vectors, key)[0]
 
         return lambda vectors, key: run(program.consts, vectors, key)
 

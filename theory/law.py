@@ -8,7 +8,7 @@ not part of it: they are taken by the one assembly in `theory.descent`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,10 @@ class Law:
         if loose:
             raise ValueError(f"law {self.name}: expression and arguments differ by {loose}")
 
+    def __call__(self, *args: Any) -> Any:
+        """The law's expression with other expressions in place of its arguments."""
+        return self.expr.subs(dict(zip(self.args, args, strict=True)), simultaneous=True)
+
     def jax(self, *args: jax.typing.ArrayLike) -> jax.Array:
         """The law's value; arguments broadcast. Works under `jit`, `vmap` and `grad`.
 
@@ -66,7 +70,7 @@ class Law:
 
         The page must supply `erf`, `erfc` and `erfinv`, which JavaScript lacks.
         """
-        return sp.jscode(self.expr, user_functions=JAVASCRIPT_NAMES)
+        return str(sp.jscode(self.expr, user_functions=JAVASCRIPT_NAMES))
 
     def mathml(self) -> str:
         """The right-hand side as presentation MathML (a `<math>` element)."""

@@ -18,7 +18,7 @@ from theory.law import Law
 from theory.symbols import B, h, k, mu, r, rho, sigma, u
 
 GAUSS_POINTS = 24
-MAX_ARTANH = 17.0  # |ρ| = 1 is taken as |ρ| = tanh 17 = 1 − 3e-15
+NEARLY_ONE = 1 - 1e-10  # beyond, the closed form of |ρ| = 1 is nearer than the quadrature
 
 
 class Moments(NamedTuple):
@@ -77,6 +77,16 @@ SIGN_COVARIANCE_DENSITY = Law(
     (holds.JOINTLY_GAUSSIAN,),
     "Density of the covariance of two signs over artanh ρ",
 )
+PERFECT_COVARIANCE = Law(
+    "perfect_covariance",
+    (h, k),
+    1
+    - sp.Abs(sp.erf(h / sp.sqrt(2)) - sp.erf(k / sp.sqrt(2)))
+    - sp.erf(h / sp.sqrt(2)) * sp.erf(k / sp.sqrt(2)),
+    "Derived here: at ρ = 1 the signs differ where −z lies between h and k",
+    (holds.JOINTLY_GAUSSIAN,),
+    "Covariance of two signs at ρ = 1; at ρ = −1 minus that of (h, −k)",
+)
 
 
 def sgd_moments(mu: Array, sigma: Array, batch: ArrayLike) -> Moments:
@@ -108,12 +118,14 @@ def sign_covariance(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> Array:
 
     (2/π) ∫₀^{artanh ρ} exp(−½[(h cosh u − k sinh u)² + k²]) du / cosh u, by Gauss-Legendre.
     Source: Price's theorem, ∂E[sign X sign Y]/∂ρ = 4φ₂(h, k; ρ), and ρ = tanh u.
-    Error: 1e-15 for |ρ| < 0.9, 2e-8 for |ρ| ≤ 0.9999; |ρ| = 1 is the limit taken at tanh 17.
+    Error: 1e-15 for |ρ| < 0.9, 3e-8 for |ρ| ≤ 1 − 1e-4, 1e-4 closer to 1; |ρ| = 1 in closed form.
     """
     h, k, rho = jnp.asarray(h), jnp.asarray(k), jnp.asarray(rho)
     nodes, weights = np.polynomial.legendre.leggauss(GAUSS_POINTS)
-    half = jnp.clip(jnp.arctanh(rho), -MAX_ARTANH, MAX_ARTANH)[..., None] / 2
+    half = jnp.arctanh(jnp.clip(rho, -NEARLY_ONE, NEARLY_ONE))[..., None] / 2
     density = SIGN_COVARIANCE_DENSITY.jax(
         h[..., None], k[..., None], half * (1 + jnp.asarray(nodes, half.dtype))
     )
-    return half[..., 0] * (density @ jnp.asarray(weights, half.dtype))
+    perfect = jnp.sign(rho) * PERFECT_COVARIANCE.jax(h, jnp.sign(rho) * k)
+    integral = half[..., 0] * (density @ jnp.asarray(weights, half.dtype))
+    return jnp.where(jnp.abs(rho) < NEARLY_ONE, integral, perfect)

@@ -5,7 +5,7 @@ Therefore every module imports its symbols from here and none creates its own.
 "loss" is the unit of the loss, "param" the unit of a parameter; "1" marks a pure number.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -17,7 +17,7 @@ class Quantity(NamedTuple):
     unit: str
 
 
-SYMBOLS: dict[sp.Basic, Quantity] = {}
+SYMBOLS: dict[sp.Symbol | sp.IndexedBase, Quantity] = {}
 
 
 def _symbol(name: str, meaning: str, unit: str, **assumptions: bool) -> sp.Symbol:
@@ -26,8 +26,8 @@ def _symbol(name: str, meaning: str, unit: str, **assumptions: bool) -> sp.Symbo
     return symbol
 
 
-def _indexed(name: str, meaning: str, unit: str) -> sp.IndexedBase:
-    base = sp.IndexedBase(name, real=True)
+def _indexed(name: str, meaning: str, unit: str) -> Any:  # SymPy's own type lacks arithmetic
+    base: Any = sp.IndexedBase(name, real=True)
     SYMBOLS[base] = Quantity(meaning, unit)
     return base
 
@@ -67,6 +67,7 @@ Q_E = _symbol("Q_E", "ℰᵀHℰ", "loss/param²", real=True)
 
 # Scales of a law
 eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
+alpha = _symbol("alpha", "exponent of a power law", "1", positive=True)
 dL_max = _symbol("DeltaL_max", "largest expected decrease of the loss", "loss", positive=True)
 B_noise = _symbol("B_noise", "noise scale", "samples", positive=True)
 
@@ -84,10 +85,15 @@ u = _symbol("u", "artanh of a correlation", "1", real=True)
 t = _symbol("t", "a positive variable", "1", positive=True)
 
 # Indexed by coordinate; i and j run from 0
-i, j, n, b, d = sp.symbols("i j n b d", integer=True, nonnegative=True)
+i, j, n, b = sp.symbols("i j n b", integer=True, nonnegative=True)
 mu_ = _indexed("mu", "means by coordinate", "loss/param")
 sigma_ = _indexed("sigma", "standard deviations by coordinate", "loss/param")
 E_ = _indexed("E", "mean signs by coordinate", "1")
 V_ = _indexed("V", "one update direction", "1")
+theta_ = _indexed("theta", "parameters", "param")
+K_ = _indexed("K", "covariance of the update", "1")
+Sigma_ = _indexed("Sigma", "covariance of a per-sample gradient", "loss²/param²")
+tau_ = _indexed("tau", "noise-free steps spent at each loss", "steps")
+beta_ = _indexed("beta", "noise scale at each loss", "samples")
 H_ = _indexed("H", "Hessian", "loss/param²")
 rho_ = _indexed("rho", "correlations", "1")

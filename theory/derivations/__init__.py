@@ -1,0 +1,26 @@
+"""The theorems, one a file, in the order in which they build on each other."""
+
+from functools import cache
+from importlib import import_module
+
+from theory.derivation import Derivation
+
+ORDER = (
+    "lemma1",
+    "sgd",
+    "sign_moments",
+    "sign_descent",
+    "sigmoid",
+    "power_law",
+    "small_batch",
+    "sign_covariance",
+    "large_batch",
+    "common_ratio",
+    "tradeoff",
+)
+
+
+@cache
+def derivations() -> tuple[Derivation, ...]:
+    """All derivations, with what a report needs: statements, reasons and SymPy expressions."""
+    return tuple(import_module(f"{__name__}.{name}").DERIVATION for name in ORDER)
