@@ -1,0 +1,115 @@
+"""Derivations: every step holds, every law is the end of a chain, and a corrupted step is caught."""
+
+import sys
+
+import pytest
+import sympy as sp
+
+from theory import LAWS, derivations, verify
+from theory.__main__ import main
+from theory.derivation import EXACT, Check, Step
+
+verify_module = sys.modules["theory.verify"]
+NAMES = [derivation.name for derivation in derivations()]
+NUMBERED = [
+    pytest.param(derivation, step, id=f"{derivation.name}-{number}")
+    for derivation in derivations()
+    for number, step in enumerate(derivation.steps, 1)
+    if not step.lhs.has(sp.Integral)  # quadrature at every step once is enough
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_every_ending_and_every_counterexample_holds(name):
+    failed = [verdict for verdict in verify([name]) if not verdict.ok]
+    assert not failed
+
+
+@pytest.mark.parametrize(("derivation", "step"), NUMBERED)
+def test_a_corrupted_step_fails(derivation, step):
+    if step.check.relation == "<":
+        corrupted = step._replace(lhs=step.rhs, rhs=step.lhs)
+    else:
+        corrupted = step._replace(rhs=1 - step.rhs)
+    assert not verify_module._holds(derivation, corrupted)
+
+
+def test_the_smallest_error_that_thirty_digits_see_is_seen():
+    derivation = derivations()[0]
+    x = sp.Symbol("x", positive=True)
+    check = Check(exact=False)
+    small = sp.Rational(1, 10**28)
+    assert verify_module._holds(derivation, Step(sp.exp(x), sp.exp(x), "", check))
+    assert not verify_module._holds(derivation, Step(sp.exp(x), sp.exp(x) * (1 + small), "", check))
+
+
+def test_an_exact_check_is_not_fooled_by_an_equality_at_one_point():
+    x = sp.Symbol("x", real=True)
+    assert not verify_module._holds(derivations()[0], Step(x**2, x, "", EXACT))
+
+
+def test_the_same_points_are_drawn_in_every_run():
+    first, second = (
+        verify_module._point([sp.Symbol("a"), sp.Symbol("b")], EXACT, _chance()) for _ in range(2)
+    )
+    assert first == second
+
+
+def _chance():
+    return verify_module.random.Random("seed")
+
+
+def test_every_law_is_established_by_a_step_that_ends_in_its_expression():
+    established = {
+        law.name: (step, law) for d in derivations() for step in d.steps for law in step.laws
+    }
+    assert set(established) == set(LAWS)
+    for step, law in established.values():
+        assert law is LAWS[law.name]
+        assert step.rhs == law.expr or step.rhs.has(sp.Pow) or step.check.exact
+
+
+def test_a_derivation_states_the_hypotheses_of_every_law_it_establishes():
+    for derivation in derivations():
+        law_needs = set(derivation.law.holds)
+        assert law_needs <= set(derivation.hypotheses), derivation.name
+
+
+def test_every_hypothesis_of_every_law_has_a_counterexample():
+    shown = {example.hypothesis for d in derivations() for example in d.counterexamples}
+    needed = {hypothesis for law in LAWS.values() for hypothesis in law.holds}
+    assert needed <= shown
+
+
+def test_every_step_gives_its_reason_as_a_sentence():
+    for derivation in derivations():
+        assert derivation.statement.endswith(".")
+        for step in derivation.steps:
+            assert step.reason[0].isupper() or step.reason[0] in "εEg∫1(0ℰ" or "=" in step.reason
+            assert step.reason.endswith(".")
+
+
+def test_an_unknown_name_is_an_error():
+    with pytest.raises(ValueError, match="unknown derivation nonsense"):
+        verify(["nonsense"])
+
+
+def test_the_command_prints_a_derivation_and_its_verdicts(capsys):
+    assert main(["lemma1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Lemma 1" in shown
+    assert "holds, exact" in shown
+    assert "FAILS" not in shown
+
+
+def test_the_command_exits_1_when_a_step_fails(monkeypatch, capsys):
+    broken = verify_module.Verdict("lemma1", "1", False, "exact", 0.0)
+    real = verify(["lemma1"])
+    monkeypatch.setattr("theory.__main__.verify", lambda _: [broken, *real[1:]])
+    assert main(["lemma1"]) == 1
+    assert "failed: lemma1, 1" in capsys.readouterr().out
+
+
+def test_the_command_exits_2_on_an_unknown_name(capsys):
+    assert main(["nonsense"]) == 2
+    assert capsys.readouterr().err.startswith("error: unknown derivation")
