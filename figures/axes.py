@@ -89,8 +89,8 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A tick's label: plain between 0.001 and 999, a power of ten beyond."""
-    if value == 0 or 1e-3 <= abs(value) < 999.5:
+    """A tick's label: plain between 0.0001 and 999, a power of ten beyond."""
+    if value == 0 or 1e-4 <= abs(value) < 999.5:
         return f"{value:.4g}"
     exponent = int(np.floor(np.log10(abs(value)) + 1e-9))
     mantissa = value / 10.0**exponent

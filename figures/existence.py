@@ -89,17 +89,24 @@ def _plane(axes: Axes, points: list[dict]) -> None:
     log_axis(axes, "x", low, high)
     log_axis(axes, "y", *around([0.93, 3.5], *(p["ratio"].high for p in points)), most=6)
     axes.annotate(
-        "$S>0$, yet\nmonotone",
+        "$S>0$, yet monotone",
         (np.sqrt(2), 0.97),
         xycoords=("data", "axes fraction"),
+        rotation=90,
         ha="center",
         va="top",
         fontsize=7.5,
     )
     axes.annotate(
-        "$Q=2T$", (2, 0.97), (3, 0), ("data", "axes fraction"), "offset points", va="top", fontsize=7.5
+        "$Q=2T$",
+        (2, 0.97),
+        (3, 0),
+        ("data", "axes fraction"),
+        "offset points",
+        va="top",
+        fontsize=7.5,
     )
-    axes.set_xlabel("coherence $Q/T = s^{\\top}Hs\\,/\\,\\mathrm{tr}\\,H$")
+    axes.set_xlabel("coherence $Q/T = s^{\\mathrm{T}}Hs\\,/\\,\\mathrm{tr}\\,H$")
     axes.set_ylabel("ε* at its peak / at the largest batch")
     axes.set_title("b  measured, and the law for one ratio")
 

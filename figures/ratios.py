@@ -28,7 +28,9 @@ class Ratio(NamedTuple):
 
 def ratio(law, mean, sem, law_sem=0.0) -> Ratio:
     """law/mean, times or divided by exp(1.96 √((sem/mean)² + (law_sem/law)²))."""
-    law, mean, sem, law_sem = np.broadcast_arrays(*(np.asarray(a, float) for a in (law, mean, sem, law_sem)))
+    law, mean, sem, law_sem = np.broadcast_arrays(
+        *(np.asarray(a, float) for a in (law, mean, sem, law_sem))
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where((law > 0) & (mean > 0), law / mean, np.nan)
         spread = np.exp(Z95 * np.sqrt((sem / mean) ** 2 + (law_sem / law) ** 2))
@@ -42,4 +44,6 @@ def independent(part: xr.Dataset) -> Ratio:
 
 def gaussian(part: xr.Dataset) -> Ratio:
     """How far a Gaussian with the measured covariance is off."""
-    return ratio(part["lr_gaussian"], part["lr_star_mean"], part["lr_star_sem"], part["lr_gaussian_sem"])
+    return ratio(
+        part["lr_gaussian"], part["lr_star_mean"], part["lr_star_sem"], part["lr_gaussian_sem"]
+    )

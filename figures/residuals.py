@@ -117,7 +117,9 @@ def _widest(dataset: xr.Dataset, rules: list[str]) -> float:
 
 def _legend(figure: Figure, rules: list[str], edge: float) -> None:
     handles: list = [
-        Line2D([], [], color=RULES[r][0], marker=RULES[r][1], ls="none", mec="white", label=LABELS[r])
+        Line2D(
+            [], [], color=RULES[r][0], marker=RULES[r][1], ls="none", mec="white", label=LABELS[r]
+        )
         for r in rules
     ]
     handles.append(Patch(color=style.BAND, label="where 95 % should lie"))

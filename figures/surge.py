@@ -77,10 +77,24 @@ def _legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=style.LAW, label="law (with the noise's correlation, if any)"),
         Line2D([], [], color=style.MEASURED, **point, label="Monte Carlo, mean and 95 % bar"),
-        Line2D([], [], color=style.INDEPENDENT, dashes=(3.2, 1.6), lw=1.1, label="Theorem 2, independent coordinates"),
+        Line2D(
+            [],
+            [],
+            color=style.INDEPENDENT,
+            dashes=(3.2, 1.6),
+            lw=1.1,
+            label="Theorem 2, independent coordinates",
+        ),
         Line2D([], [], **SCALE, label="$B_\\mathrm{noise}$, Theorem 3"),
         Line2D([], [], **PEAK, label="place of the peak, exact (one ratio σ/|μ|)"),
-        Line2D([], [], color=style.INK, lw=0.7, ls=(0, (1, 1.4)), label="limit of large batches, Theorem 4"),
+        Line2D(
+            [],
+            [],
+            color=style.INK,
+            lw=0.7,
+            ls=(0, (1, 1.4)),
+            label="limit of large batches, Theorem 4",
+        ),
     ]
     figure.legend(handles=handles, loc="lower center", ncols=2 if figure.get_figwidth() > 5 else 1)
 

@@ -1,0 +1,11 @@
+"""The figures, in the order of the report: a new figure is a new file and a new line here."""
+
+from collections.abc import Mapping
+
+from figures import existence, network, network_ratio, residuals, saturation, surge
+from figures.entry import Entry
+
+FIGURES: Mapping[str, Entry] = {
+    module.ENTRY.name: module.ENTRY
+    for module in (surge, residuals, saturation, existence, network, network_ratio)
+}

@@ -1,0 +1,105 @@
+"""One self-contained page: the answer, the claims, the figures, the derivations, the provenance.
+
+No script and no request to anywhere: pictures stand in the page, formulas are native MathML.  All
+text that comes from data is escaped where it enters.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from figures import network, quadratics, ratios, residuals
+from figures.entry import Entry
+from figures.report_claims import claim_tables, counts
+from figures.report_derivations import derivation_sections
+from figures.report_networks import network_table
+from figures.report_provenance import provenance_lists
+
+HERE = Path(__file__).parent
+
+
+class Picture(NamedTuple):
+    """A figure that was drawn: its words, its PNG, and what this dataset says."""
+
+    entry: Entry
+    png: bytes
+    reading: str
+
+
+def page(
+    claims: Sequence[Mapping[str, Any]],
+    pictures: Sequence[Picture],
+    datasets: Mapping[str, xr.Dataset],
+    missing: Sequence[str] = (),
+) -> str:
+    """The report as HTML; `missing` says in plain lines what could not be drawn."""
+    return Template((HERE / "report.html").read_text("utf-8")).substitute(
+        style=(HERE / "report.css").read_text("utf-8"),
+        answer=escape(answer(datasets, claims)),
+        claims=claim_tables(claims),
+        figures="\n".join([*map(_picture, pictures), *map(_absent, missing)]),
+        networks=network_table(datasets.get("onestep_network")),
+        derivations=derivation_sections(),
+        provenance=provenance_lists(datasets),
+    )
+
+
+def _picture(picture: Picture) -> str:
+    entry, data = picture.entry, base64.b64encode(picture.png).decode("ascii")
+    return (
+        f'<figure id="figure-{escape(entry.name)}">\n'
+        f'<img src="data:image/png;base64,{data}" alt="{escape(entry.alt)}">\n'
+        f"<figcaption><p><b>{escape(entry.title)}.</b> {escape(entry.caption)}</p>\n"
+        f"<p>{escape(picture.reading)}</p>\n"
+        f'<p class="soft"><b>Not claimed:</b> {escape(entry.not_claimed)}</p></figcaption>\n</figure>'
+    )
+
+
+def _absent(line: str) -> str:
+    return f'<p class="soft">{escape(line)}</p>'
+
+
+def answer(datasets: Mapping[str, xr.Dataset], claims: Sequence[Mapping[str, Any]]) -> str:
+    """The finding in one sentence, as far as these very datasets carry it."""
+    parts = []
+    if "onestep_quadratic" in datasets:
+        parts.append(_on_quadratics(datasets["onestep_quadratic"]))
+    if "onestep_network" in datasets:
+        parts.append(_on_networks(datasets["onestep_network"]))
+    sentence = "; ".join(part for part in parts if part)
+    if not sentence:
+        sentence = "Nothing has been measured yet"
+    return f"{sentence[0].upper()}{sentence[1:]}. {counts(claims)}"
+
+
+def _on_quadratics(dataset: xr.Dataset) -> str:
+    if not quadratics.has(dataset, "sign"):
+        return ""
+    z = np.abs(residuals.standardised(dataset.sel(rule=["sign"])))
+    beyond = int((z > residuals.critical(dataset)).sum())
+    total = int(np.isfinite(z).sum())
+    if beyond:
+        return f"the law of sign descent misses the simulation at {beyond} of {total} points"
+    return (
+        f"where its hypotheses hold, the law of sign descent agrees with simulation at all {total} "
+        "points, and the best learning rate of one step may rise, peak and fall as the batch grows"
+    )
+
+
+def _on_networks(dataset: xr.Dataset) -> str:
+    falls = network.declines(dataset)
+    if not falls:
+        return ""
+    found = [ratios.independent(part).value for _, _, part in network.measured(dataset)]
+    values = np.concatenate(found)
+    most = f"by at most {100 * max(falls):.0f} %" if max(falls) > 0 else "nowhere"
+    return (
+        f"on the networks measured, whose noise is correlated, it gives {np.nanmin(values):.2g} to "
+        f"{np.nanmax(values):.2g} times the true optimum, which falls after its peak {most}"
+    )
