@@ -1,4 +1,4 @@
-"""Derivations: every step holds, every law is the end of a chain, and a corrupted step is caught."""
+"""Derivations: every step holds, every law ends a chain, and a corrupted step is caught."""
 
 import sys
 
@@ -15,7 +15,6 @@ NUMBERED = [
     pytest.param(derivation, step, id=f"{derivation.name}-{number}")
     for derivation in derivations()
     for number, step in enumerate(derivation.steps, 1)
-    if not step.lhs.has(sp.Integral)  # quadrature at every step once is enough
 ]
 
 
@@ -30,7 +29,7 @@ def test_a_corrupted_step_fails(derivation, step):
     if step.check.relation == "<":
         corrupted = step._replace(lhs=step.rhs, rhs=step.lhs)
     else:
-        corrupted = step._replace(rhs=1 - step.rhs)
+        corrupted = step._replace(rhs=step.rhs + sp.Rational(1, 100))
     assert not verify_module._holds(derivation, corrupted)
 
 

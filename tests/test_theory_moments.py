@@ -4,12 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf, ndtr, owens_t
 from scipy.stats import norm
 
 from theory.moments import sgd_moments, sigmoid_moments, sign_covariance, sign_moments
+
+PROPERTY = settings(deadline=None, derandomize=True)  # the first example also compiles
 
 MEAN = st.floats(-4, 4)
 CORRELATION = st.floats(-0.999, 0.999)
@@ -58,6 +60,7 @@ def test_the_variance_of_sgd_falls_as_one_over_b():
     assert (mean[0], variance[0]) == (2.0, 9 / 4)
 
 
+@PROPERTY
 @given(st.floats(0.01, 20), st.floats(1, 1e4))
 def test_the_sigmoid_is_below_the_mean_sign_and_within_its_errors(ratio, batch):
     mu, sigma = jnp.array([ratio]), jnp.ones(1)
@@ -66,6 +69,7 @@ def test_the_sigmoid_is_below_the_mean_sign_and_within_its_errors(ratio, batch):
     assert true - approximate <= 0.11634 * true
 
 
+@PROPERTY
 @given(st.floats(0.1, 4), st.floats(0.1, 4), st.booleans(), CORRELATION)
 def test_the_covariance_of_two_signs_is_that_of_the_orthant(h, k, flip, rho):
     h = -h if flip else h
@@ -82,6 +86,7 @@ def test_it_stays_accurate_as_the_correlation_nears_one(gap, side):
     np.testing.assert_allclose(sign_covariance(h, k, rho), by_owens_t(h, k, rho), atol=tolerance)
 
 
+@PROPERTY
 @given(MEAN, MEAN, st.sampled_from([-1.0, 1.0]))
 def test_at_perfect_correlation_the_second_sign_is_a_function_of_the_first(h, k, side):
     z = np.sort(np.array([-np.inf, -h, -side * k, np.inf]))
@@ -92,6 +97,7 @@ def test_at_perfect_correlation_the_second_sign_is_a_function_of_the_first(h, k,
     assert float(sign_covariance(h, k, side)) == pytest.approx(expected, abs=1e-14)
 
 
+@PROPERTY
 @given(MEAN, MEAN, CORRELATION)
 def test_the_covariance_is_symmetric_and_odd_under_the_flip_of_one_variable(h, k, rho):
     value = float(sign_covariance(h, k, rho))
@@ -100,6 +106,7 @@ def test_the_covariance_is_symmetric_and_odd_under_the_flip_of_one_variable(h, k
     assert float(sign_covariance(h, -k, -rho)) == pytest.approx(-value, abs=1e-14)
 
 
+@PROPERTY
 @given(MEAN, MEAN, CORRELATION)
 def test_the_covariance_obeys_cauchy_and_schwarz(h, k, rho):
     bound = np.sqrt((1 - erf(h / np.sqrt(2)) ** 2) * (1 - erf(k / np.sqrt(2)) ** 2))

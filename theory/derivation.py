@@ -22,7 +22,7 @@ class Check(NamedTuple):
     exact: bool = True
     relation: str = "="
     digits: int = 30
-    points: int = 2
+    points: int = 3
     where: tuple[sp.Basic, ...] = ()
 
 

@@ -127,7 +127,8 @@ def small_batch(mu: ArrayLike, sigma: ArrayLike, hessian: Any) -> SmallBatch:
     operator = as_hessian(hessian, mean.shape[0])
     ratio = mean / deviation
     trace = operator.diagonal.sum()
-    off_diagonal = operator.quadratic(ratio) - operator.diagonal @ ratio**2
+    # coordinate by coordinate, so that a diagonal Hessian gives S = 0 and not round-off
+    off_diagonal = ratio @ (operator.matvec(ratio) - operator.diagonal * ratio)
     strength = mean @ ratio
     smallest = REGIME.jax(1.0, 1 / jnp.abs(ratio).max())
     # S = 0 divides to inf by itself; a negative sum is outside the theorem

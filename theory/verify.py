@@ -107,21 +107,26 @@ def _rational(symbol: Any, chance: random.Random) -> Any:
 
 
 def _compare(step: Step, point: dict[Any, Any]) -> bool:
-    lhs, rhs = value(step.lhs.subs(point)), value(step.rhs.subs(point))
+    lhs, rhs = value(step.lhs, point), value(step.rhs, point)
     if step.check.relation == "<":
         return bool(lhs < rhs)
     return bool(abs(lhs - rhs) <= mpmath.mpf(10) ** -step.check.digits * max(1, abs(lhs)))
 
 
-def value(expr: sp.Expr) -> Any:
-    """A number from an expression without free symbols, its integrals by quadrature."""
+def value(expr: sp.Expr, point: dict[Any, Any]) -> Any:
+    """A number: the expression at a point, its integrals by quadrature.
+
+    The symbols stay symbols until the call, for SymPy would evaluate a numeric integral many
+    times over while it prints one.
+    """
     explicit = sp.sympify(expr).replace(
         lambda part: isinstance(part, sp.Sum | sp.Derivative), lambda part: part.doit()
     )
+    function = sp.lambdify(tuple(point), explicit, "mpmath")
     with mpmath.workdps(WORKING_DIGITS):
-        return mpmath.re(sp.lambdify((), explicit, "mpmath")())
+        return mpmath.re(function(*(mpmath.mpf(v.p) / v.q for v in point.values())))
 
 
 def _differs(_: Derivation, example: Counterexample) -> bool:
-    claimed, actual = value(example.claimed), value(example.actual)
+    claimed, actual = value(example.claimed, {}), value(example.actual, {})
     return bool(abs(claimed - actual) > TELLING * max(abs(claimed), abs(actual)))

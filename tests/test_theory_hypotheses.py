@@ -1,0 +1,209 @@
+"""The hypotheses that the paper leaves silent: each holds a law up, and the law falls without it.
+
+Every test here is one counterexample, found independently of those in the derivations: by
+simulation, by enumeration or by a search over learning rates.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from theory import (
+    LAWS,
+    common_ratio_peak,
+    large_batch_limit,
+    one_step,
+    optimal_lr,
+    small_batch,
+)
+
+RATES = np.linspace(-3, 3, 60_001)
+
+
+def best_rate(decrease, rates=RATES):
+    return rates[np.argmax(decrease(rates))]
+
+
+def test_every_hypothesis_of_every_law_has_its_counterexample_here():
+    tests = {name for name in dir(sys.modules[__name__]) if name.startswith("test_without_")}
+    needed = {h.name.lower() for law in LAWS.values() for h in law.holds}
+    assert {name.removeprefix("test_without_") for name in tests} == needed
+
+
+def test_without_quadratic():
+    def decrease(order):
+        return lambda rate: (1 - np.abs(1 - rate) ** order) / order
+
+    assert best_rate(decrease(2)) == pytest.approx(optimal_lr_of_one(1, 1), abs=1e-3)
+    assert best_rate(decrease(4)) == pytest.approx(1, abs=0.05)
+    assert optimal_lr_of_one(1, 3) == pytest.approx(1 / 3)  # G = 1, L″ = 3 of θ⁴/4
+
+
+def optimal_lr_of_one(mean, curvature):
+    return optimal_lr("sign", mu=[mean], sigma=[0.0], hessian=[[curvature]], batch=1)
+
+
+def test_without_positive_curvature():
+    assert np.isnan(optimal_lr_of_one(1, -1))
+    assert best_rate(lambda rate: rate + rate**2 / 2) == RATES[-1]  # ever larger
+
+
+def test_without_descent():
+    assert LAWS["best_lr"].jax(-1.0, 1.0) < 0
+    step = one_step("sgd", mu=[0.0], sigma=[1.0], hessian=[[1.0]], batch=1)
+    assert np.isnan(step.lr_star)
+
+
+def test_without_independent_samples():
+    """A batch of one sample repeated is a batch of one."""
+    rng = np.random.default_rng(0)
+    gradients = 0.5 + rng.normal(size=(100_000, 1))
+    repeated = np.sign(np.repeat(gradients, 16, axis=1).mean(axis=1)).mean()
+    several = np.sign((0.5 + rng.normal(size=(100_000, 16))).mean(axis=1)).mean()
+    assert several == pytest.approx(erf(np.sqrt(8) * 0.5), abs=0.01)
+    assert repeated == pytest.approx(erf(np.sqrt(0.5) * 0.5), abs=0.01)
+    assert abs(repeated - several) > 0.5
+
+
+def test_without_gaussian():
+    """μ = 1, σ = 4 from −1 and 9 with odds 4 : 1: the update points uphill at B = 1."""
+    values, odds = np.array([-1.0, 9.0]), np.array([0.8, 0.2])
+    assert odds @ values == pytest.approx(1)
+    assert odds @ (values - 1) ** 2 == pytest.approx(16)
+    assert odds @ np.sign(values) < 0 < LAWS["sign_mean"].jax(1.0, 4.0, 1.0)
+
+
+def test_without_no_dead_coordinate():
+    with pytest.raises(ValueError, match="no defined sign"):
+        optimal_lr("sign", mu=[0.0], sigma=[0.0], hessian=[[1.0]], batch=1)
+    limits = [LAWS["sign_mean"].jax(1e-9, s * 1e-9, 1.0) for s in (0.1, 1.0, 10.0)]
+    assert np.ptp(limits) > 0.9
+
+
+def test_without_noisy():
+    with pytest.raises(ValueError, match="sigma > 0"):
+        small_batch([1.0, 1.0], [0.0, 1.0], np.eye(2))
+    nearly = small_batch([1.0, 1.0], [1e-9, 10.0], np.array([[1, 0.5], [0.5, 1]]))
+    exact = optimal_lr("sign", mu=[1, 1], sigma=[1e-9, 10], batch=1,
+                       hessian=np.array([[1, 0.5], [0.5, 1]]))  # fmt: skip
+    law = LAWS["small_batch_lr"].jax(1.0, nearly.eps_max, nearly.b_noise)
+    assert law > 10 * exact
+
+
+def test_without_independent_coordinates():
+    """Coherent noise on a coherent Hessian: the independent law is two times too large."""
+    size, correlation = 8, np.full((8, 8), 0.9) + 0.1 * np.eye(8)
+    problem = {"mu": np.full(size, 0.1), "sigma": np.ones(size), "hessian": correlation}
+    rng = np.random.default_rng(1)
+    draws = 0.1 + rng.normal(size=(50_000, size)) @ np.linalg.cholesky(correlation).T
+    update = np.sign(draws)
+    curvature = np.einsum("mi,ij,mj->m", update, correlation, update)
+    true = update.mean(axis=0).sum() * 0.1 / curvature.mean()
+    assert optimal_lr("sign", batch=1, **problem) > 2 * true
+    correlated = optimal_lr("sign", batch=1, correlation=correlation, **problem)
+    assert correlated == pytest.approx(true, rel=0.05)
+
+
+def test_without_jointly_gaussian():
+    """Two normal variables without correlation, one the other's mirror image beyond 1.538."""
+    x = np.random.default_rng(2).normal(size=400_000)
+    y = np.where(np.abs(x) < 1.538, x, -x)
+    assert np.corrcoef(x, y)[0, 1] == pytest.approx(0, abs=0.01)
+    assert np.mean(np.sign(x) * np.sign(y)) > 0.7
+    assert LAWS["arcsine"].jax(0.0) == 0
+
+
+def test_without_zero_means():
+    rng = np.random.default_rng(3)
+    x, z = rng.normal(size=(2, 200_000))
+    y = 0.5 * x + np.sqrt(0.75) * z
+    centred, shifted = (np.cov(np.sign(x + m), np.sign(y + m))[0, 1] for m in (0, 2))
+    assert centred == pytest.approx(float(LAWS["arcsine"].jax(0.5)), abs=0.01)
+    assert shifted < 0.1
+
+
+def test_without_small_batch():
+    hessian = np.array([[1, 0.5], [0.5, 1]])
+    found = small_batch([5.0, 5.0], [1.0, 1.0], hessian)
+    assert found.regime < 1
+    law = LAWS["small_batch_lr"].jax(1.0, found.eps_max, found.b_noise)
+    exact = optimal_lr("sign", mu=[5, 5], sigma=[1, 1], hessian=hessian, batch=1)
+    assert law < 0.7 * exact
+
+
+def test_without_positive_trace():
+    """T = 0: the law's ε* falls from B = 1 on, and Theorem 3 has no rise to offer."""
+    hessian = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert np.isnan(small_batch([1.0, 1.0], [9.0, 9.0], hessian).b_noise)
+    lr = optimal_lr("sign", mu=[1, 1], sigma=[9, 9], hessian=hessian, batch=[1, 4, 16, 64])
+    assert (np.diff(lr) < 0).all()
+
+
+def test_without_positive_s():
+    """S = −15 and yet a surge: a strong pair pulls apart, eight weak ones pull together."""
+    mu = np.array([1, 1] + [0.02] * 8)
+    sigma = np.array([0.1, 0.1] + [0.2] * 8) * 20
+    hessian = np.zeros((10, 10))
+    hessian[:2, :2] = [[1, -0.5], [-0.5, 1]]
+    hessian[2:, 2:] = 0.2 + 0.05 * np.eye(8)
+    found = small_batch(mu, sigma, hessian)
+    lr = optimal_lr("sign", mu=mu, sigma=sigma, hessian=hessian, batch=np.geomspace(1, 1e8, 50))
+    assert found.S < 0
+    assert np.isnan(found.b_noise)
+    assert np.linalg.eigvalsh(hessian).min() > 0
+    assert lr[-1] < 0.65 * lr.max()
+    assert lr.argmax() > 0
+
+
+def test_without_no_vanishing_mean():
+    problem = {"mu": [1.0, 0.0], "sigma": [1.0, 1.0], "hessian": np.eye(2)}
+    simple = float(LAWS["simple_plateau"].jax(1.0, 1.0))
+    assert simple == 1
+    assert optimal_lr("sign", batch=1e12, **problem) == pytest.approx(0.5)
+    assert large_batch_limit(problem["mu"], np.eye(2), problem["sigma"]) == pytest.approx(0.5)
+
+
+def test_without_common_ratio():
+    """H = [[1, .95], [.95, 1]] with two ratios: the decrease of the loss falls by 45 %."""
+    hessian = np.array([[1, 0.95], [0.95, 1]])
+    scale = 30  # σ and √B together: the same law at B ≥ 1
+    decrease = one_step("sign", mu=[1, 0.0148], sigma=np.array([0.019, 0.0176]) * scale,
+                        hessian=hessian, batch=np.geomspace(1, 1e7, 60)).decrease  # fmt: skip
+    assert decrease[-1] == pytest.approx(0.55 * decrease.max(), rel=0.01)
+
+
+def test_without_surging():
+    """T < Q < 2T: S > 0 promises a peak, but ε* is monotone."""
+    hessian = np.array([[1, 0.5], [0.5, 1]])
+    assert small_batch([1.0, 1.0], [30.0, 30.0], hessian).S > 0
+    lr = optimal_lr("sign", mu=[1, 1], sigma=[30, 30], hessian=hessian,
+                    batch=np.geomspace(1, 1e6, 60))  # fmt: skip
+    assert (np.diff(lr) >= 0).all()
+    assert np.isnan(common_ratio_peak(900.0, 2.0, 3.0))
+
+
+def test_without_diagonal():
+    """Off-diagonal curvature: ε* falls by 31 %, which no power law of B does."""
+    hessian = 0.9 * np.ones((8, 8)) + 0.1 * np.eye(8)
+    lr = optimal_lr("sign", mu=np.ones(8), sigma=np.full(8, 30.0), hessian=hessian,
+                    batch=np.geomspace(1, 1e6, 60))  # fmt: skip
+    assert lr[-1] == pytest.approx(0.688 * lr.max(), rel=0.01)
+
+
+def test_without_sigmoid():
+    ratio, batch = 1.198, 2.0
+    approximate = float(LAWS["sigmoid_mean"].jax(ratio, batch))
+    true = float(LAWS["sign_mean"].jax(ratio, 1.0, batch))
+    assert 1 - approximate / true == pytest.approx(0.1163, abs=1e-4)
+
+
+def test_without_local_law():
+    """Sign descent with two ratios: the steps at one loss rise again at large batches."""
+    hessian = np.array([[1, 0.95], [0.95, 1]])
+    few, many = 1 / one_step("sign", mu=[1, 0.0148], sigma=[0.57, 0.528], hessian=hessian,
+                             batch=[4.0, 1e5]).decrease  # fmt: skip
+    assert many > 1.7 * few
+    steps = LAWS["run_steps"].jax(np.array([4.0, 1e5]), 1.0, 10.0)
+    assert steps[1] < steps[0]
