@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf, ndtr
 from scipy.stats import multivariate_normal
 
 from theory import LAWS, large_batch_limit, one_step, optimal_lr
+from theory.derivation import total
 from theory.symbols import E_, H_, i, j, mu_
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)  # compilation is slow
@@ -64,10 +64,9 @@ def test_the_assembly_is_the_sum_of_theorem_2_written_out(size):
     problem = random_problem(size, size)
     last = size - 1
     both = ((j, 0, last), (i, 0, last))
-    denominator = sp.Sum((1 - E_[i] ** 2) * H_[i, i], (i, 0, last)) + sp.Sum(
-        E_[i] * E_[j] * H_[i, j], *both
-    )
-    formula = (sp.Sum(E_[i] * mu_[i], (i, 0, last)) / denominator).doit()
+    noise = total((1 - E_[i] ** 2) * H_[i, i], (i, 0, last))
+    coherent = total(E_[i] * E_[j] * H_[i, j], *both)
+    formula = (total(E_[i] * mu_[i], (i, 0, last)) / (noise + coherent)).doit()
     for batch in BATCH:
         signs = erf(np.sqrt(batch / 2) * problem["mu"] / problem["sigma"])
         numbers = {E_[a]: signs[a] for a in range(size)}
@@ -79,7 +78,7 @@ def test_the_assembly_is_the_sum_of_theorem_2_written_out(size):
 
 
 @PROPERTY
-@given(st.integers(0, 10**6), st.integers(1, 7), st.floats(1, 1e5))
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 5]), st.floats(1, 1e5))
 def test_sign_descent_by_pairs_of_signs(seed, size, batch):
     problem = random_problem(seed, size)
     signs = erf(np.sqrt(batch / 2) * problem["mu"] / problem["sigma"])
@@ -90,7 +89,7 @@ def test_sign_descent_by_pairs_of_signs(seed, size, batch):
 
 
 @PROPERTY
-@given(st.integers(0, 10**6), st.integers(1, 7), st.floats(1, 1e5))
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 5]), st.floats(1, 1e5))
 def test_sgd_by_the_second_moment_of_the_batch_gradient(seed, size, batch):
     problem = random_problem(seed, size)
     moment = np.outer(problem["mu"], problem["mu"]) + np.diag(problem["sigma"] ** 2) / batch
@@ -195,13 +194,13 @@ def test_the_large_batch_limit_is_reached():
 def test_the_large_batch_limit_with_coordinates_of_zero_mean(correlated):
     problem = random_problem(15, 5)
     problem["mu"][[1, 3, 4]] = 0
-    noise = {"correlation": random_correlation(16, 5)} if correlated else {}
-    limit = large_batch_limit(problem["mu"], problem["hessian"], problem["sigma"], **noise)
-    assert optimal_lr("sign", batch=1e9, **problem, **noise) == pytest.approx(limit, rel=1e-8)
+    noise = random_correlation(16, 5) if correlated else None
+    limit = large_batch_limit(problem["mu"], problem["hessian"], problem["sigma"], noise)
+    lr = optimal_lr("sign", batch=1e9, correlation=noise, **problem)
+    assert lr == pytest.approx(limit, rel=1e-8)
     operator = Operator(problem["hessian"])
-    assert large_batch_limit(problem["mu"], operator, problem["sigma"], **noise) == pytest.approx(
-        limit, rel=1e-13
-    )
+    by_products = large_batch_limit(problem["mu"], operator, problem["sigma"], noise)
+    assert by_products == pytest.approx(limit, rel=1e-13)
 
 
 def test_where_no_optimum_exists_the_answer_is_nan_for_that_batch_alone():
@@ -259,8 +258,8 @@ def test_sign_descent_by_the_orthants_of_the_multivariate_normal():
         h = np.sqrt(batch) * mu / sigma
         pairs = np.eye(3)
         for a, c in ((0, 1), (0, 2), (1, 2)):
-            cov = [[1, correlation[a, c]], [correlation[a, c], 1]]
-            both = multivariate_normal.cdf([h[a], h[c]], cov=cov)
+            shape = [[1, correlation[a, c]], [correlation[a, c], 1]]
+            both = multivariate_normal(cov=np.array(shape)).cdf([h[a], h[c]])
             pairs[a, c] = pairs[c, a] = 4 * both - 2 * ndtr(h[a]) - 2 * ndtr(h[c]) + 1
         np.testing.assert_allclose(denominator, np.sum(pairs * hessian), rtol=1e-6)
 
@@ -327,7 +326,7 @@ def test_more_rows_than_one_chunk_holds():
 # Per-sample gradients
 
 
-def centred_samples(seed, count, size, dtype=float):
+def centred_samples(seed, count, size, dtype: type = float):
     rng = np.random.default_rng(seed)
     samples = rng.normal(size=(count, size)) @ rng.normal(size=(size, size))
     return (samples - samples.mean(axis=0)).astype(dtype)

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from theory.correlated import Curvature, covariance_trace
 from theory.descent import assemble, independent_trace, optimum
@@ -85,7 +84,7 @@ def optimal_lr(
     draws: int = 1024,
     key: Array | None = None,
     **parameters: Any,
-) -> float | NDArray[np.floating]:
+) -> Any:
     """ε*(B) = GᵀE[V] / E[VᵀHV], a float for a scalar `batch`, else an array like `batch`.
 
     Arguments and errors are those of `one_step`; nan where no optimum exists.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import sympy as sp
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 from theory import hypotheses as holds
 from theory.hessian import as_hessian

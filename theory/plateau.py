@@ -9,7 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import sympy as sp
-from jax.typing import ArrayLike
+from numpy.typing import ArrayLike
 
 from theory import hypotheses as holds
 from theory.descent import optimum
