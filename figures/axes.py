@@ -66,9 +66,9 @@ def log_axis(axes: Axes, which: Literal["x", "y"], low: float, high: float, most
     axis.set_major_locator(FixedLocator(major))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     decades = np.log10(high / low)
-    if decades <= 4:
+    if decades <= 2.5:
         floor = np.floor(np.log10(low))
-        minor = [m * 10.0**e for e in np.arange(floor, floor + 6) for m in range(1, 10)]
+        minor = [m * 10.0**e for e in np.arange(floor, floor + 4) for m in range(1, 10)]
         axis.set_minor_locator(FixedLocator([v for v in minor if low <= v <= high]))
     else:
         axis.set_minor_locator(NullLocator())
@@ -89,9 +89,9 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A tick's label: plain between 0.0001 and 999, a power of ten beyond."""
-    if value == 0 or 1e-4 <= abs(value) < 999.5:
-        return f"{value:.4g}"
+    """A tick's label: plain between 0.0001 and 99999, a power of ten beyond."""
+    if value == 0 or 9.9e-5 <= abs(value) < 99999.5:
+        return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.0f}"
     exponent = int(np.floor(np.log10(abs(value)) + 1e-9))
     mantissa = value / 10.0**exponent
     head = "" if abs(mantissa - 1) < 1e-6 else rf"{mantissa:.3g}\times"

@@ -4,6 +4,8 @@ T = tr H, Q = sᵀHs with s = sign μ.  S > 0, on which Theorem 3 rests, means Q
 and 2T it promises a peak that never comes.  Where the ratios differ, S < 0 may surge too.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -13,8 +15,8 @@ from matplotlib.lines import Line2D
 from figures import quadratics, style
 from figures.axes import around, log_axis, panels
 from figures.entry import Entry
+from figures.laws import curve
 from figures.ratios import ratio
-from theory import LAWS, common_ratio_peak
 
 COHERENCE = (1.0, 1.5, 2.0, 4.0, 10.0, 30.0)  # Q/T of the curves
 NEAR, FAR = 1e-4, 30.0  # of B/κ²
@@ -43,16 +45,17 @@ def draw(dataset: xr.Dataset) -> Figure:
 def _family(axes: Axes) -> None:
     """ε*(B)/limit for one ratio κ: κ = 1, T = 1, and G₁ = Q so that the limit is 1."""
     batch, q = np.geomspace(NEAR, FAR, 241), np.array(COHERENCE)[:, None]
-    curves = np.asarray(LAWS["common_ratio_lr"].jax(batch[None, :], q, 1.0, q, 1.0))
-    heights = np.asarray(LAWS["common_ratio_peak_lr"].jax(q, 1.0, q))[:, 0]
-    for coherence, curve, height in zip(COHERENCE, curves, heights, strict=True):
-        style.law(axes, batch, curve, color=style.LAW if coherence > 2 else MONOTONE)
-        place = common_ratio_peak(1.0, 1.0, coherence)
-        if np.isfinite(place):
+    rates = curve("common_ratio_lr")(batch[None, :], q, 1.0, q, 1.0)
+    for coherence, rate in zip(COHERENCE, rates, strict=True):
+        surges = coherence > 2
+        style.law(axes, batch, rate, color=style.LAW if surges else MONOTONE)
+        if surges:
+            place = curve("common_ratio_peak")(1.0, 1.0, coherence)
+            height = curve("common_ratio_peak_lr")(coherence, 1.0, coherence)
             axes.plot(place, height, "v", color=style.INK, ms=4, zorder=4)
         axes.annotate(
             f"{coherence:g}",
-            (float(batch[np.argmax(curve > NAMED_AT)]), NAMED_AT),
+            (float(batch[np.argmax(rate > NAMED_AT)]), NAMED_AT),
             ha="center",
             va="center",
             fontsize=7.5,
@@ -70,7 +73,7 @@ def _plane(axes: Axes, points: list[dict]) -> None:
     low, high = around([0.3, 30.0], [max(point["q"], 0.03) for point in points], pad=1.4)
     axes.axvspan(1, 2, color=style.BAND, lw=0, zorder=0)
     q = np.geomspace(2, high, 101)
-    peak = np.asarray(LAWS["common_ratio_peak_lr"].jax(q, 1.0, q))
+    peak = curve("common_ratio_peak_lr")(q, 1.0, q)
     style.law(axes, q, peak)
     style.law(axes, [low, 2], [1, 1], color=MONOTONE)
     axes.axvline(2, color=style.INK, lw=0.7, ls=(0, (1, 1.4)), zorder=1)
@@ -140,7 +143,7 @@ def _legend(figure: Figure, points: list[dict]) -> None:
         Line2D([], [], color=style.INK, marker="v", ls="none", ms=4, label="exact peak"),
     ]
     for point in points:
-        face = {"markerfacecolor": "white"} if point["S"] < 0 else {}
+        face: dict[str, Any] = {"markerfacecolor": "white"} if point["S"] < 0 else {}
         entry = quadratics.handle(point["name"], **face)
         if point["correlated"] and "noise" not in str(entry.get_label()):
             entry.set_label(f"{entry.get_label()}, correlated noise")
@@ -165,10 +168,10 @@ ENTRY = Entry(
     name="existence",
     experiment="onestep_quadratic",
     title="When is there a surge?",
-    caption="a: the law for one ratio κ; the number on each curve is Q/T. b: measured ε* at the batch "
-    "size where the law peaks, over that at the largest batch, against Q/T, with bars of 95 %; the "
-    "line is exact for one ratio and independent noise. Open: S < 0. Shaded: T < Q < 2T, where S > 0 and yet, for one ratio, ε* is "
-    "monotone.",
+    caption="a: the law for one ratio κ; the number on each curve is Q/T. b: measured ε* at the "
+    "batch size where the law peaks, over that at the largest batch, against Q/T, with bars of "
+    "95 %; the line is exact for one ratio and independent noise. Open: S < 0. Shaded: "
+    "T < Q < 2T, where S > 0 and yet, for one ratio, ε* is monotone.",
     not_claimed="Q > 2T decides only where all coordinates share one ratio and the noise is "
     "independent; elsewhere Q/T is merely a coordinate of this plot.",
     alt="Left: curves of learning rate against batch size that have a maximum only for Q above 2T. "

@@ -5,6 +5,7 @@ Rows are networks, columns checkpoints; a network that was not run is not there.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,7 +18,12 @@ from figures import ratios, style
 from figures.axes import around, empty, log_axis, panels
 from figures.entry import Entry
 
-SEARCHED = {"fmt": "D", "color": style.SEARCH, "markersize": 5.6, "markerfacecolor": "none"}
+SEARCHED: dict[str, Any] = {
+    "fmt": "D",
+    "color": style.SEARCH,
+    "markersize": 5.6,
+    "markerfacecolor": "none",
+}
 SEARCHED |= {"markeredgecolor": style.SEARCH, "markeredgewidth": 1.0, "zorder": 2.8}
 
 
@@ -110,7 +116,7 @@ def _panel(axes: Axes, part: xr.Dataset, limits: tuple[float, float], *, first: 
 
 
 def _legend(figure: Figure) -> None:
-    point = {"marker": "o", "linestyle": "none", "markeredgecolor": "white"}
+    point: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "white"}
     search = {k: v for k, v in SEARCHED.items() if k not in ("fmt", "zorder")}
     handles = [
         Line2D([], [], color=style.MEASURED, **point, label="measured, real minibatches"),
@@ -161,8 +167,8 @@ def reading(dataset: xr.Dataset) -> str:
     if not falling:
         return sentence + f"The measured ε* falls at none of {len(falls)} checkpoints."
     return sentence + (
-        f"The measured ε* falls after its largest value at {falling} of {len(falls)} checkpoints, by "
-        f"at most {100 * max(falls):.1f} %."
+        f"The measured ε* falls after its largest value at {falling} of {len(falls)} checkpoints, "
+        f"by at most {100 * max(falls):.1f} %."
     )
 
 
@@ -170,13 +176,13 @@ ENTRY = Entry(
     name="network",
     experiment="onestep_network",
     title="One step of sign descent on networks",
-    caption="ε* against the batch size at checkpoints of a training run, with the loss there. Points: "
-    "measured with real minibatches (all samples one by one at B = 1: no bar), bars of 95 %. Solid: "
-    "a Gaussian with the covariance of the per-sample gradients, its Monte-Carlo error shaded. "
-    "Diamonds: the learning rate of lowest loss in a line search, which uses no Hessian. "
-    "Dashed: Theorem 2.",
-    not_claimed="Small networks and one step from frozen checkpoints: nothing about whole runs, about "
-    "Adam's averages, or about large language models.",
+    caption="ε* against the batch size at checkpoints of a training run, with the loss there. "
+    "Points: measured with real minibatches (all samples one by one at B = 1: no bar), bars of "
+    "95 %. Solid: a Gaussian with the covariance of the per-sample gradients, its Monte-Carlo "
+    "error shaded. Diamonds: the learning rate of lowest loss in a line search, which uses "
+    "no Hessian. Dashed: Theorem 2.",
+    not_claimed="Small networks and one step from frozen checkpoints: nothing about whole runs, "
+    "about Adam's averages, or about large language models.",
     alt="Panels of optimal learning rate against batch size on logarithmic axes, per network and "
     "checkpoint: measured points, the independent law, the Gaussian law and line-search marks.",
     draw=draw,

@@ -4,6 +4,8 @@ Above: Theorem 2, which takes the coordinates' noise as independent.  Below: a G
 measured covariance; what is left there is not correlation but the shape of the samples' noise.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -86,7 +88,11 @@ def _legend(figure: Figure, stages: int) -> None:
         colour, marker = _stage(place)
         words = f"checkpoint {place}"
         words += " (initialisation)" if place == 0 else " (last)" if place == stages - 1 else ""
-        look = {"markeredgecolor": "white", "markeredgewidth": 0.35, "markersize": 3.6}
+        look: dict[str, Any] = {
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.35,
+            "markersize": 3.6,
+        }
         handles.append(Line2D([], [], color=colour, marker=marker, lw=0.8, label=words, **look))
     figure.legend(handles=handles, loc="lower center", ncols=min(stages, 4))
 
@@ -111,9 +117,9 @@ ENTRY = Entry(
     name="network_ratio",
     experiment="onestep_network",
     title="By what factor the independent law is off on networks",
-    caption="A law's ε* over the measured one, with intervals of 95 % (delta method in the logarithm); "
-    "1 is agreement. Above: Theorem 2, independent coordinates. Below: a Gaussian with the measured "
-    "covariance, which keeps the correlations. Points are shifted a little sideways.",
+    caption="A law's ε* over the measured one, with intervals of 95 % (delta method in the "
+    "logarithm); 1 is agreement. Above: Theorem 2, independent coordinates. Below: a Gaussian with "
+    "the measured covariance, which keeps the correlations. Points are shifted a little sideways.",
     not_claimed="The factors belong to these networks and checkpoints; no law is offered for them.",
     alt="Ratios of law to measurement against batch size, a line per checkpoint, above for the "
     "independent law and below for the Gaussian law, with a reference line at one.",

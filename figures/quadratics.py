@@ -4,6 +4,7 @@ Everything is chosen by label, never by place; a problem or rule that was not ru
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -35,10 +36,15 @@ def series(problem: str) -> tuple[str, str]:
     return SERIES[place % len(SERIES)]
 
 
-def handle(problem: str, **options) -> Line2D:
+def handle(problem: str, **options: Any) -> Line2D:
     """A problem's line in a legend."""
     colour, marker = series(problem)
-    chosen = {"color": colour, "marker": marker, "linestyle": "none", "markersize": 4} | options
+    chosen: dict[str, Any] = {
+        "color": colour,
+        "marker": marker,
+        "linestyle": "none",
+        "markersize": 4,
+    } | options
     return Line2D([], [], label=title(problem), **chosen)
 
 

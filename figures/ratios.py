@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from figures.style import Z95
 
@@ -26,7 +27,7 @@ class Ratio(NamedTuple):
         return np.stack([self.value - self.low, self.high - self.value])
 
 
-def ratio(law, mean, sem, law_sem=0.0) -> Ratio:
+def ratio(law: ArrayLike, mean: ArrayLike, sem: ArrayLike, law_sem: ArrayLike = 0.0) -> Ratio:
     """law/mean, times or divided by exp(1.96 √((sem/mean)² + (law_sem/law)²))."""
     law, mean, sem, law_sem = np.broadcast_arrays(
         *(np.asarray(a, float) for a in (law, mean, sem, law_sem))

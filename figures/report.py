@@ -57,7 +57,8 @@ def _picture(picture: Picture) -> str:
         f'<img src="data:image/png;base64,{data}" alt="{escape(entry.alt)}">\n'
         f"<figcaption><p><b>{escape(entry.title)}.</b> {escape(entry.caption)}</p>\n"
         f"<p>{escape(picture.reading)}</p>\n"
-        f'<p class="soft"><b>Not claimed:</b> {escape(entry.not_claimed)}</p></figcaption>\n</figure>'
+        f'<p class="soft"><b>Not claimed:</b> {escape(entry.not_claimed)}</p>'
+        "</figcaption>\n</figure>"
     )
 
 
@@ -98,8 +99,9 @@ def _on_networks(dataset: xr.Dataset) -> str:
         return ""
     found = [ratios.independent(part).value for _, _, part in network.measured(dataset)]
     values = np.concatenate(found)
-    most = f"by at most {100 * max(falls):.0f} %" if max(falls) > 0 else "nowhere"
+    most = 100 * max(falls)
+    fall = f"falls after its peak by at most {most:.0f} %" if most else "nowhere falls after a peak"
     return (
         f"on the networks measured, whose noise is correlated, it gives {np.nanmin(values):.2g} to "
-        f"{np.nanmax(values):.2g} times the true optimum, which falls after its peak {most}"
+        f"{np.nanmax(values):.2g} times the true optimum, which {fall}"
     )

@@ -67,7 +67,7 @@ def _how(check: Check) -> str:
 
 
 def _counterexample(case: Counterexample) -> str:
-    claimed, actual = (f"{float(value(side)):.4g}" for side in (case.claimed, case.actual))
+    claimed, actual = (f"{float(value(side, {})):.4g}" for side in (case.claimed, case.actual))
     return (
         f"<li>Without “{escape(case.hypothesis.text)}”: {escape(case.text)} "
         f'<span class="soft">(claimed {claimed}, true {actual})</span></li>'

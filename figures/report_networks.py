@@ -42,8 +42,8 @@ def _group(name: str, place: int, part: xr.Dataset) -> str:
         if variable in part and np.isfinite(part[variable]):
             head += f", {words} {float(part[variable]):.3g}"
     rows = "\n".join(_rows(part))
-    columns = len(HEADS)
-    return f'<tbody><tr><th scope="rowgroup" colspan="{columns}">{escape(head)}</th></tr>\n{rows}</tbody>'
+    heading = f'<th scope="rowgroup" colspan="{len(HEADS)}">{escape(head)}</th>'
+    return f"<tbody><tr>{heading}</tr>\n{rows}</tbody>"
 
 
 def _rows(part: xr.Dataset) -> list[str]:
@@ -75,5 +75,9 @@ def bracket(value: float, low: float = np.nan, high: float = np.nan) -> str:
     if not np.isfinite(value):
         return "–"
     if not np.isfinite([low, high]).all() or low == high:
-        return f"{value:.3g}"
-    return f"{value:.3g} [{low:.3g}, {high:.3g}]"
+        return _digits(value)
+    return f"{_digits(value)} [{_digits(low)}, {_digits(high)}]"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from figures import quadratics, style
 from figures.axes import empty, log_axis, panels
@@ -34,7 +34,7 @@ def standardised(part: xr.Dataset) -> np.ndarray:
 def critical(dataset: xr.Dataset) -> float:
     """|z| that all points together exceed by chance with probability 1e-4 (Bonferroni)."""
     count = dataset["lr_star_mean"].size
-    return float(norm.isf(FAMILY_WISE / (2 * max(count, 1))))
+    return float(-ndtri(FAMILY_WISE / (2 * max(count, 1))))
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -137,9 +137,9 @@ def reading(dataset: xr.Dataset) -> str:
     if not z.size:
         return "No point was measured."
     return (
-        f"{100 * (z <= style.Z95).mean():.1f} % of {z.size} points lie within 1.96 standard errors of "
-        f"the law; the largest |z| is {z.max():.2f}, against {critical(dataset):.2f}. Bars are at "
-        f"most ±{np.nanmax(relative):.2f} %, half of them below ±{np.nanmedian(relative):.2f} %."
+        f"{100 * (z <= style.Z95).mean():.1f} % of {z.size} points lie within 1.96 standard errors "
+        f"of the law; the largest |z| is {z.max():.2f}, against {critical(dataset):.2f}. Bars are "
+        f"at most ±{np.nanmax(relative):.2f} %, half of them below ±{np.nanmedian(relative):.2f} %."
     )
 
 
@@ -151,8 +151,8 @@ ENTRY = Entry(
     "less the rounding of float32 sums (1e-5 of the law, which is all that is left at the largest "
     "batches). Right: the same in per cent of the law, with bars of 95 %.",
     not_claimed="An error smaller than the bars on the right would not have been seen.",
-    alt="Rows of points scattered about zero, per problem: left in standard errors inside a band of "
-    "critical values, right in per cent of the law.",
+    alt="Rows of points scattered about zero, per problem: left in standard errors inside a band "
+    "of critical values, right in per cent of the law.",
     draw=draw,
     reading=reading,
 )

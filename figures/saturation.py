@@ -100,14 +100,16 @@ def reading(dataset: xr.Dataset) -> str:
     """How near the largest batch comes to the limits."""
     ends, silent = [], ""
     for name, part in quadratics.each(dataset):
-        end = float(part["lr_star_mean"][-1]) / quadratics.scalar(part, "plateau")
-        ends.append(end)
+        last = float(part["lr_star_mean"][-1])
+        if not np.isfinite(last):
+            continue
+        ends.append(last / quadratics.scalar(part, "plateau"))
         if name == SILENT:
             printed = quadratics.scalar(part, "plateau_without_silent")
-            off = 100 * (printed / float(part["lr_star_mean"][-1]) - 1)
+            off = 100 * (printed / last - 1)
             silent = f" With silent coordinates the limit as printed is {off:.0f} % too large."
     if not ends:
-        return "Sign descent was not run."
+        return "Sign descent was not measured."
     return (
         f"At the largest batch the measured ε* is {min(ends):.3f} to {max(ends):.3f} of its limit."
         + silent

@@ -83,7 +83,8 @@ SETTINGS: dict[str, Any] = {
 
 def context(family: Literal["serif", "sans"] = "serif") -> AbstractContextManager[None]:
     """The style, for the length of a `with` block; the reader's own settings play no part."""
-    return mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, **FAMILIES[family], "backend": "agg"})
+    settings: Any = {**mpl.rcParamsDefault, **SETTINGS, **FAMILIES[family], "backend": "agg"}
+    return mpl.rc_context(settings)
 
 
 def render(figure: Figure, kind: Literal["pdf", "png"]) -> bytes:
@@ -112,7 +113,7 @@ def measured(axes: Axes, x, mean, sem, **options: Any) -> ErrorbarContainer:
 
 def interval(axes: Axes, x, value, half, **options: Any) -> ErrorbarContainer:
     """Points with bars: `half` is their half-width, or a pair (below, above)."""
-    chosen = {
+    chosen: dict[str, Any] = {
         "fmt": "o",
         "color": MEASURED,
         "markeredgecolor": "white",

@@ -4,6 +4,8 @@ The law is Theorem 2, with the noise's correlation where there is one; there, Th
 which takes the coordinates as independent, is the dashed line.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -14,8 +16,8 @@ from figures import quadratics, style
 from figures.axes import around, empty, log_axis, panels
 from figures.entry import Entry
 
-SCALE = {"color": style.GREY, "linewidth": 0.9, "linestyle": (0, (5, 1.6, 1, 1.6))}
-PEAK = {"color": style.INK, "marker": "v", "markersize": 4.5, "linestyle": "none"}
+SCALE: dict[str, Any] = {"color": style.GREY, "linewidth": 0.9, "linestyle": (0, (5, 1.6, 1, 1.6))}
+PEAK: dict[str, Any] = {"color": style.INK, "marker": "v", "markersize": 4.5, "linestyle": "none"}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -73,7 +75,7 @@ def _panel(axes: Axes, part: xr.Dataset) -> None:
 
 
 def _legend(figure: Figure) -> None:
-    point = {"marker": "o", "linestyle": "none", "markeredgecolor": "white"}
+    point: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "white"}
     handles = [
         Line2D([], [], color=style.LAW, label="law (with the noise's correlation, if any)"),
         Line2D([], [], color=style.MEASURED, **point, label="Monte Carlo, mean and 95 % bar"),
@@ -113,8 +115,8 @@ def reading(dataset: xr.Dataset) -> str:
     listed = ", ".join(f"{quadratics.title(name)} {fall:.0f} %" for name, fall in falls.items())
     total = len(quadratics.names(dataset))
     return (
-        f"The measured ε* declines by more than 1 % between the law's peak and the largest batch in "
-        f"{len(falls)} of {total} problems: {listed}."
+        f"The measured ε* declines by more than 1 % between the law's peak and the largest batch "
+        f"in {len(falls)} of {total} problems: {listed}."
     )
 
 

@@ -1,14 +1,17 @@
 """Every figure is drawn from its dataset alone, whatever part of it was measured."""
 
+from typing import Any
+
+import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from figures import axes, quadratics, ratios, style
+from figures import quadratics, style
 from figures.catalogue import FIGURES
-from figures.existence import ENTRY as EXISTENCE
-from figures.residuals import critical, standardised
 
 BATCH = np.array([1, 16, 256, 4096])
 FINE = np.geomspace(1, 4096, 13)
@@ -85,3 +88,109 @@ def holed(dataset: xr.Dataset) -> xr.Dataset:
             gaps[name][..., 1] = np.nan
             gaps[name][0] = np.nan
     return gaps
+
+
+def small(figure: str) -> xr.Dataset:
+    """One problem or one network, which must be enough for any figure."""
+    return network(("digits_mlp",)) if "network" in figure else quadratic(("rank_one",))
+
+
+ALL = pytest.mark.parametrize("name", FIGURES)
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+@ALL
+def test_a_figure_is_drawn_and_its_numbers_are_said(name):
+    entry = FIGURES[name]
+    dataset = made_up(entry.experiment)
+    before = dataset.copy(deep=True)
+    figure = entry.draw(dataset)
+    assert len(figure.axes) > 1
+    assert dataset.identical(before)
+    assert "nan" not in entry.reading(dataset)
+    assert all((entry.title, entry.caption, entry.not_claimed, entry.alt))
+
+
+@ALL
+def test_the_same_data_give_the_same_bytes_whatever_the_settings(name):
+    entry, data = FIGURES[name], small(name)
+    before = dict(mpl.rcParams)
+    first = [style.render(entry.draw(data), kind) for kind in ("png", "pdf")]
+    with mpl.rc_context({"font.size": 30, "axes.grid": True}):
+        again = [style.render(entry.draw(data), kind) for kind in ("png", "pdf")]
+    assert first == again
+    assert b"CreationDate" not in first[1]
+    assert dict(mpl.rcParams) == before
+
+
+@ALL
+def test_missing_values_are_left_out(name):
+    entry = FIGURES[name]
+    dataset = holed(made_up(entry.experiment))
+    entry.draw(dataset).draw_without_rendering()
+    assert "nan" not in entry.reading(dataset)
+
+
+@ALL
+def test_where_nothing_was_measured_the_figure_says_so(name):
+    entry = FIGURES[name]
+    if "network" in name:
+        nothing = network().copy(deep=True)
+        nothing["lr_star_mean"][:] = np.nan
+    else:
+        nothing = quadratic(rules=("other",))
+    entry.draw(nothing).draw_without_rendering()
+    assert entry.reading(nothing)
+
+
+@ALL
+def test_nothing_reaches_over_the_edge(name):
+    entry = FIGURES[name]
+    figure = entry.draw(made_up(entry.experiment))
+    with style.context():
+        figure.draw_without_rendering()
+        width, height = figure.bbox.size
+        box = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= width
+    assert box.y1 <= height
+
+
+def test_the_surge_has_a_panel_per_problem_with_law_points_and_marks():
+    figure = FIGURES["surge"].draw(quadratic())
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.axison]
+    assert titles == [quadratics.title(name) for name in quadratics.names(quadratic())]
+    axes = figure.axes[titles.index("half without gradient")]
+    dashed = [line for line in axes.get_lines() if line.get_color() == style.INDEPENDENT]
+    assert any(len(np.asarray(line.get_xdata())) == len(FINE) for line in dashed), (
+        "the independent law is shown where noise is correlated"
+    )
+    law = figure.axes[0].get_lines()[0]
+    assert law.get_color() == style.LAW
+    np.testing.assert_allclose(np.asarray(law.get_xdata(), float), FINE)
+
+
+def bars(axes: Axes) -> np.ndarray:
+    """Lower and upper ends of the first series of bars."""
+    container: Any = axes.containers[0]
+    return np.array([line[:, 1] for line in container.lines[2][0].get_segments()]).T
+
+
+def test_bars_are_95_per_cent():
+    figure = FIGURES["surge"].draw(quadratic(("diagonal",)))
+    part = quadratic(("diagonal",)).sel(problem="diagonal", rule="sign")
+    low, high = bars(figure.axes[0])
+    np.testing.assert_allclose((high - low) / 2, 1.959964 * part["lr_star_sem"], rtol=1e-5)
+
+
+def test_an_absent_network_has_no_row():
+    one, two = (
+        FIGURES["network"].draw(network(names)) for names in (("a_mlp",), ("a_mlp", "b_cnn"))
+    )
+    assert len(one.axes) * 2 == len(two.axes)
+    assert any("b CNN" in text for text in texts(two))
+    assert not any("b CNN" in text for text in texts(one))
