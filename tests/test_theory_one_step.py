@@ -1,5 +1,7 @@
 """ε*(B) by Lemma 1: one assembly for every rule, every noise and every size."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -258,8 +260,8 @@ def test_sign_descent_by_the_orthants_of_the_multivariate_normal():
         h = np.sqrt(batch) * mu / sigma
         pairs = np.eye(3)
         for a, c in ((0, 1), (0, 2), (1, 2)):
-            shape = [[1, correlation[a, c]], [correlation[a, c], 1]]
-            both = multivariate_normal(cov=np.array(shape)).cdf([h[a], h[c]])
+            shape: Any = [[1, correlation[a, c]], [correlation[a, c], 1]]
+            both = multivariate_normal.cdf([h[a], h[c]], None, shape)
             pairs[a, c] = pairs[c, a] = 4 * both - 2 * ndtr(h[a]) - 2 * ndtr(h[c]) + 1
         np.testing.assert_allclose(denominator, np.sum(pairs * hessian), rtol=1e-6)
 

@@ -4,8 +4,8 @@ Real gradient noise resembles the Hessian, so that E[VᵀHV] can be many times w
 coordinates give. Two routes to it:
 
 * `covariance_trace`: a dense correlation (d, d); tr(H cov V) from the covariance of each pair.
-* `sign_draws`: n centred per-sample gradients C (n, d), a network's noise. The batch gradient is
-  drawn as μ + Cᵀξ/√(nB), ξ ~ N(0, I_n), which is Gaussian with the samples' own covariance.
+* `gaussian_draws`: n centred per-sample gradients C (n, d), a network's noise. The batch gradient
+  is drawn as μ + Cᵀξ/√(nB), ξ ~ N(0, I_n), which is Gaussian with the samples' own covariance.
 """
 
 from collections.abc import Callable
@@ -81,13 +81,20 @@ def covariance_trace(
     return variance_bd @ hessian.diagonal + jnp.stack(rest)
 
 
-def sign_draws(
-    mu: Array, samples: Array, hessian: Hessian, batch_b: Array, draws: int, key: Array
+def gaussian_draws(
+    update: Callable[[Array], Array],
+    mu: Array,
+    samples: Array,
+    hessian: Hessian,
+    batch_b: Array,
+    draws: int,
+    key: Array,
 ) -> Curvature:
-    """E[VᵀHV] of V = sign(μ + Cᵀξ/√(nB)) by Monte Carlo, every batch size from the same draws.
+    """E[VᵀHV] of V = update(μ + Cᵀξ/√(nB)) by Monte Carlo, all batch sizes from the same draws.
 
     `samples` C (n, d), centred. One product (draws × n)(n × d) per chunk of draws, in the
-    samples' own precision; the mean and its standard error are taken in that of `mu`.
+    samples' own precision; the mean and its standard error are taken in that of `mu`. The error
+    reads zero where no draw differed from another: B is then too large for so few draws.
     Holds for: Gaussian noise; real samples are skewed, which counts below B ≈ 16.
     """
     root_n = jnp.sqrt(samples.shape[0]).astype(samples.dtype)
@@ -99,8 +106,8 @@ def sign_draws(
         draw_key, estimate_key = jax.random.split(jax.random.fold_in(key, chunk))
         xi = jax.random.normal(draw_key, (size, samples.shape[0]), samples.dtype)
         noise = xi @ samples / root_n
-        signs_b = (jnp.sign(mean + noise / jnp.sqrt(b).astype(noise.dtype)) for b in batch_b)
-        values_mb.append(jnp.stack([quadratics(v, estimate_key) for v in signs_b], axis=-1))
+        updates_b = (update(mean + noise / jnp.sqrt(b).astype(noise.dtype)) for b in batch_b)
+        values_mb.append(jnp.stack([quadratics(v, estimate_key) for v in updates_b], axis=-1))
     values = jnp.concatenate(values_mb)[:draws].astype(mu.dtype)
     return Curvature(values.mean(axis=0), values.std(axis=0, ddof=1) / jnp.sqrt(draws))
 

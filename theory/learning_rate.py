@@ -21,7 +21,7 @@ class OneStep(NamedTuple):
 
     `numerator` N = GᵀE[V] and `denominator` D = E[VᵀHV]; `lr_star` N/D and `decrease` N²/(2D),
     nan where no optimum exists (N ≤ 0 or D ≤ 0); `denominator_sem` the standard error of D,
-    zero where D is exact.
+    zero where D is exact (and where no draw differed from another).
     """
 
     numerator: NDArray[np.floating]

@@ -86,12 +86,12 @@ DERIVATION = Derivation(
             SMALL_BATCH_DECREASE(B, DECREASE_MAX(M, S), NOISE_SCALE(T, S)),
             "Theorem 5: the decrease of Lemma 1, with the same noise scale.",
             DIGITS,
-            (DECREASE_MAX,),
         ),
         Step(
             sp.Limit(BEST_DECREASE(NUMERATOR, DENOMINATOR), B, sp.oo),
             DECREASE_MAX.expr,
             "Its upper bound, approached beyond B_noise.",
+            laws=(DECREASE_MAX,),
         ),
         Step(
             BEST_DECREASE(NUMERATOR, DENOMINATOR)
