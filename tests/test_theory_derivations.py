@@ -1,5 +1,6 @@
 """Derivations: every step holds, every law ends a chain, and a corrupted step is caught."""
 
+import subprocess
 import sys
 
 import pytest
@@ -150,3 +151,13 @@ def test_the_command_exits_1_when_a_step_fails(monkeypatch, capsys):
 def test_the_command_exits_2_on_an_unknown_name(capsys):
     assert main(["nonsense"]) == 2
     assert capsys.readouterr().err.startswith("error: unknown derivation")
+
+
+def test_importing_the_theory_derives_nothing_and_loads_no_other_room():
+    script = "import sys, theory; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not any(name.startswith("theory.derivations.") for name in loaded)
+    assert not loaded & {"optax", "flax", "matplotlib", "sim", "experiments", "figures"}
