@@ -19,6 +19,7 @@ from figures.entry import Entry
 from figures.report_claims import claim_tables, counts
 from figures.report_derivations import derivation_sections
 from figures.report_networks import network_table
+from figures.report_prose import prose
 from figures.report_provenance import provenance_lists
 
 HERE = Path(__file__).parent
@@ -41,7 +42,7 @@ def page(
     """The report as HTML; `missing` says in plain lines what could not be drawn."""
     return Template((HERE / "report.html").read_text("utf-8")).substitute(
         style=(HERE / "report.css").read_text("utf-8"),
-        answer=escape(answer(datasets, claims)),
+        answer=prose(answer(datasets, claims)),
         claims=claim_tables(claims),
         figures="\n".join([*map(_picture, pictures), *map(_absent, missing)]),
         networks=network_table(datasets.get("onestep_network")),
@@ -55,9 +56,9 @@ def _picture(picture: Picture) -> str:
     return (
         f'<figure id="figure-{escape(entry.name)}">\n'
         f'<img src="data:image/png;base64,{data}" alt="{escape(entry.alt)}">\n'
-        f"<figcaption><p><b>{escape(entry.title)}.</b> {escape(entry.caption)}</p>\n"
-        f"<p>{escape(picture.reading)}</p>\n"
-        f'<p class="soft"><b>Not claimed:</b> {escape(entry.not_claimed)}</p>'
+        f"<figcaption><p><b>{prose(entry.title)}</b><br>{prose(entry.caption)}</p>\n"
+        f"<p>{prose(picture.reading)}</p>\n"
+        f'<p class="soft"><b>Not claimed:</b> {prose(entry.not_claimed)}</p>'
         "</figcaption>\n</figure>"
     )
 

@@ -6,6 +6,7 @@ Formulas come from the SymPy expressions that `theory.verify` checks, never from
 
 from html import escape
 
+from figures.report_prose import prose
 from theory import derivations
 from theory.derivation import Check, Counterexample, Derivation, Step
 from theory.mathml import NAMESPACE, RELATIONS, presentation
@@ -29,12 +30,12 @@ def _id(derivation: Derivation) -> str:
 
 def _section(derivation: Derivation) -> str:
     steps = "\n".join(map(_step, derivation.steps))
-    conditions = "".join(f"<li>{escape(one.text)}</li>" for one in derivation.hypotheses)
+    conditions = "".join(f"<li>{prose(one.text)}</li>" for one in derivation.hypotheses)
     parts = [
         f'<section id="{_id(derivation)}" aria-labelledby="{_id(derivation)}-title">',
-        f'<h3 id="{_id(derivation)}-title">{escape(derivation.title)}</h3>',
-        f'<p class="theorem">{escape(derivation.statement)} '
-        f'<span class="soft">{escape(derivation.source)}</span></p>',
+        f'<h3 id="{_id(derivation)}-title">{prose(derivation.title)}</h3>',
+        f'<p class="theorem">{prose(derivation.statement)} '
+        f'<span class="soft">{prose(derivation.source)}</span></p>',
         f"<p>Holds if</p>\n<ul>{conditions}</ul>" if conditions else "",
         f'<p>Steps</p>\n<ol class="steps">\n{steps}\n</ol>',
     ]
@@ -53,7 +54,7 @@ def _step(step: Step) -> str:
     laws = ", ".join(f"<code>{escape(law.name)}</code>" for law in step.laws)
     tail = f" This is law {laws}." if laws else ""
     return (
-        f'<li>{escape(step.reason)}{tail} <span class="soft">({_how(step.check)})</span>'
+        f'<li>{prose(step.reason)}{tail} <span class="soft">({_how(step.check)})</span>'
         f'<div class="wide">{formula}</div></li>'
     )
 
@@ -69,6 +70,6 @@ def _how(check: Check) -> str:
 def _counterexample(case: Counterexample) -> str:
     claimed, actual = (f"{float(value(side, {})):.4g}" for side in (case.claimed, case.actual))
     return (
-        f"<li>Without “{escape(case.hypothesis.text)}”: {escape(case.text)} "
+        f"<li>Without “{prose(case.hypothesis.text)}”: {prose(case.text)} "
         f'<span class="soft">(claimed {claimed}, true {actual})</span></li>'
     )
