@@ -169,8 +169,7 @@ def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
     for name in spec.problems:
         given = exact(name, spec.seed)
         scalars = _scalars(given)
-        for rule in spec.rules:
-            rows.append(_laws(rule, given, batches, fine).assign(scalars))
+        rows += [_laws(rule, given, batches, fine).assign(scalars) for rule in spec.rules]
     result = xr.merge([measured, _grid(spec, rows)], join="exact", compat="no_conflicts")
     for quantity, unit in UNITS.items():
         for variable in result.data_vars:

@@ -1,4 +1,4 @@
-"""Quadratic problems on which the one-step laws are tried: where a surge must appear, and where not.
+"""Quadratic problems on which one-step laws are tried: where a surge must appear, and where not.
 
 Each is a `Quadratic` in float32 made from explicit keys.  The scale of the noise is set so that the
 root mean square of μ_i/σ_i is `SIGNAL`: sign descent is noise-dominated at B = 1 and saturated at

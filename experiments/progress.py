@@ -32,11 +32,19 @@ def progress(title: str, total: int) -> Iterator[Report]:
         )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=total)
-            yield lambda done, *, recalled=False: bar.update(
-                task, advance=1, description=f"{title}: {done}"
-            )
+
+            def report(done: str, *, recalled: bool = False) -> None:
+                del recalled  # the bar's own clock tells
+                bar.update(task, advance=1, description=f"{title}: {done}")
+
+            yield report
     else:
         yield _plain(title, total)
+
+
+def notice(line: str) -> None:
+    """One plain line on standard error."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _plain(title: str, total: int) -> Report:
@@ -50,6 +58,6 @@ def _plain(title: str, total: int) -> Report:
             line += " (finished earlier)"
         elif count < total:
             line += f", about {(time.monotonic() - start) / fresh * (total - count):.0f} s left"
-        print(line, file=sys.stderr, flush=True)
+        notice(line)
 
     return report

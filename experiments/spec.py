@@ -6,6 +6,7 @@ lives in a module of its own, imported only when needed.
 """
 
 import importlib
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from experiments.store import Store
 
 @dataclass(frozen=True)
 class Experiment:
-    """`measure(spec, store, data_dir)` gives measurements, by cells; `evaluate(spec, measured)` adds
-    the laws to them and runs anew every time; `validate(spec)` raises InputError."""
+    """`measure(spec, store, data_dir)` gives measurements, by cells; `evaluate(spec, measured)`
+    adds the laws to them and runs anew every time; `validate(spec)` raises InputError."""
 
     name: str
     title: str
@@ -56,7 +57,7 @@ def check_batches(batches: tuple[int, ...]) -> None:
         raise InputError("the batch grid is empty")
     if any(not math.isfinite(b) or b < 1 for b in batches):
         raise InputError(f"batch sizes must be finite and at least 1: {list(batches)}")
-    if any(b >= c for b, c in zip(batches, batches[1:], strict=False)):
+    if any(b >= c for b, c in itertools.pairwise(batches)):
         raise InputError(f"batch sizes must increase: {list(batches)}")
 
 

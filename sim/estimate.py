@@ -24,13 +24,14 @@ class Estimate(NamedTuple):
     """A mean, its standard error (both in the quantity's unit) and the number of draws behind it.
 
     `heavy` is True when one draw holds over half of the sum of squared deviations: the standard
-    error is then not to be trusted.
+    error is then not to be trusted.  `varied` is False when no two draws differed.
     """
 
     mean: float
     sem: float
     n: int
     heavy: bool = False
+    varied: bool = True
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -78,13 +79,14 @@ def mean_estimate(moments: Moments, index: int, span: float) -> Estimate:
 
     `span` bounds max − min of one draw.  If no two draws differed, a value that has probability p
     stays unseen in n draws with probability (1−p)ⁿ, so p ≤ 3/n at 95 % (rule of three) and the
-    mean is within 3·span/n; the standard error returned makes the 95 % interval that wide.
+    mean is within 3·span/n; the standard error returned makes the 95 % interval that wide.  A
+    spread below float32 rounding counts as none.
     """
     n, mean, m2 = moments.n, float(moments.mean[index]), float(moments.m2[index, index])
     if n < 2:
         raise ValueError("an estimate needs at least two draws")
     if m2 <= n * (ROUNDING * mean) ** 2:
-        return Estimate(mean, 3.0 * span / n / Z95, n)
+        return Estimate(mean, 3.0 * span / n / Z95, n, varied=False)
     heavy = bool(moments.largest[index] > HEAVY_SHARE * m2)
     return Estimate(mean, float(np.sqrt(m2 / n / (n - 1))), n, heavy)
 

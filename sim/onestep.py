@@ -14,7 +14,7 @@ import numpy as np
 
 from sim import quadratic as q
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
-from sim.rules import make_rule
+from sim.rules import SATURATING, make_rule
 
 CHUNK_FLOATS = 2**20  # normals drawn at once: a few MB, and two-dimensional
 CHUNK_ROWS = 4096
@@ -154,17 +154,27 @@ def measure_to(
     for index, batch in enumerate(batches):
         pilot_key, main_key = jax.random.split(jax.random.fold_in(key, index))
         pilot = _measure(name, ready, batch, 2, pilot_key, False)
-        worst = max(abs(part.sem / part.mean) for part in pilot.estimates)
-        samples = int(np.clip(pilot.numerator.n * (worst / resolution) ** 2, 2, limit))
+        needed = max(_draws_for(resolution, part) for part in pilot.estimates)
+        samples = int(np.clip(needed, 2, limit))
         steps.append(_measure(name, ready, batch, samples, main_key, False))
     return steps
 
 
-def _spans(problem, rule: tuple) -> tuple[float, float]:
-    """Bounds on the range of VᵀG and VᵀHV, |V_i| being at most what the rule does without noise.
+def _draws_for(resolution: float, part: Estimate) -> float:
+    """Draws that would bring a part's relative standard error to `resolution`: it falls as 1/√n,
+    and as 1/n where nothing varied."""
+    ratio = abs(part.sem / part.mean) / resolution
+    return part.n * (ratio**2 if part.varied else ratio)
 
-    They serve only where no two draws differed: where noise no longer moves V.
+
+def _spans(problem, rule: tuple) -> tuple[float, float]:
+    """Bounds on the range of VᵀG and VᵀHV, for where no two draws differed.
+
+    A saturating rule then has |V_i| at most what it is without noise, and rare draws may have gone
+    unseen.  For any other rule pairs agree only by the antithetic identity: nothing is unseen.
     """
+    if rule[0] not in SATURATING:
+        return 0.0, 0.0
     transform, mean, h = make_rule(rule[0], **dict(rule[1:])), q.gradient(problem), problem.hessian
     v = jnp.abs(transform.update(mean, transform.init(mean))[0])
     if isinstance(h, q.DiagonalPlusLowRank):

@@ -13,6 +13,8 @@ RULES: Mapping[str, Callable[..., optax.GradientTransformation]] = {
     "sign": optax.scale_by_sign,  # V = sign(Ĝ): Adam with β1 = β2 = 0
 }
 
+SATURATING = frozenset({"sign"})  # V is bounded: where noise is small it no longer moves V at all
+
 
 def make_rule(name: str, **parameters) -> optax.GradientTransformation:
     """The rule called `name`; ValueError for an unknown name or parameter."""

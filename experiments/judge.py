@@ -1,0 +1,113 @@
+"""How measurements are judged: an `Outcome` per claim.
+
+Every judgement states the smallest error it could have seen (its resolution) and must reject its
+negative controls.  A judgement that could not have seen an error of the size that matters, or that
+lets a control pass, is *inconclusive*, whatever the statistic says.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm
+
+HOLDS, FAILS, INCONCLUSIVE, NOT_RUN = "holds", "fails", "inconclusive", "not run"
+FAMILY_WISE = 1e-4  # false-alarm rate of all statistical claims together
+ROUNDING = 1e-5  # relative slack for float32 sums
+
+
+class Outcome(NamedTuple):
+    """A verdict with the numbers behind it; `controls` maps each negative control to whether it
+    was rejected."""
+
+    verdict: str
+    statistic: float
+    threshold: float
+    resolution: float
+    n: int
+    controls: Mapping[str, bool]
+
+
+def critical_z(comparisons: int) -> float:
+    """Two-sided normal quantile at the family-wise rate over so many comparisons (Bonferroni)."""
+    return float(norm.isf(FAMILY_WISE / (2 * comparisons)))
+
+
+def _excess(mean, sem, law):
+    """|mean − law| beyond rounding, in standard errors."""
+    gap = np.abs(mean - law) - ROUNDING * np.abs(law)
+    return np.where(gap > 0, gap / sem, 0.0)
+
+
+def agreement(mean, sem, law, controls, *, n: int, z: float, finest: float) -> Outcome:
+    """Kind *mean*: does every mean agree with the law, |mean − law| ≤ z·sem + 1e-5·|law|?
+
+    mean, sem, law: arrays of one shape; `controls`: name → array of that shape, or NaN where the
+    control does not apply.  A control counts where it differs from the law by more than the
+    resolution; one that differs nowhere is not listed.  Inconclusive if the resolution, the largest
+    (z·sem + 1e-5·|law|)/|law|, exceeds `finest`.
+    """
+    statistic = float(_excess(mean, sem, law).max())
+    resolution = float((z * sem / np.abs(law)).max() + ROUNDING)
+    rejected = {}
+    for name, wrong in controls.items():
+        differs = np.abs(wrong - law) > 2 * z * sem + ROUNDING * np.abs(law)
+        if differs.any():
+            rejected[name] = bool(_excess(mean, sem, wrong)[differs].max() > z)
+    if not np.isfinite([statistic, resolution]).all():
+        verdict = INCONCLUSIVE
+    elif statistic > z:
+        verdict = FAILS
+    else:
+        verdict = _sharp(resolution <= finest, rejected)
+    return Outcome(verdict, statistic, z, resolution, n, rejected)
+
+
+def within(value, half_width, band, controls, *, n: int) -> Outcome:
+    """Kind *approximation*: do all values, with their intervals, lie in the declared band?
+
+    value, half_width: arrays; `band` (low, high); `controls`: name → array of values a wrong law
+    would give.  Holds if every interval is inside, fails if one is wholly outside, otherwise
+    inconclusive.  The statistic is the value farthest from the band's middle.
+    """
+    value, half_width = np.atleast_1d(value), np.broadcast_to(half_width, np.shape(value))
+    low, high = band
+    middle = 0.5 * (low + high)
+    farthest = float(value.flat[np.argmax(np.abs(value - middle))])
+    outside = (value - half_width > high) | (value + half_width < low)
+    inside = (value + half_width <= high) & (value - half_width >= low)
+    rejected = {
+        name: bool(((wrong > high) | (wrong < low)).any()) for name, wrong in controls.items()
+    }
+    if not np.isfinite(value).all():
+        verdict = INCONCLUSIVE
+    elif outside.any():
+        verdict = FAILS
+    else:
+        verdict = _sharp(bool(inside.all()), rejected)
+    bound = high if farthest > middle else low
+    return Outcome(verdict, farthest, bound, float(np.max(half_width)), n, rejected)
+
+
+def exceeds(difference, sem, controls, *, n: int, z: float) -> Outcome:
+    """Kind *optimality*: is every (paired) difference above zero, by more than z·sem?
+
+    `controls`: name → (difference, sem) of a case in which it must not be.  The statistic is the
+    smallest difference in standard errors; the resolution that of the smallest difference that
+    could have been seen, z·sem, in the unit of the difference.
+    """
+    ratio = np.atleast_1d(difference / sem)
+    smallest = float(ratio.min())
+    rejected = {
+        name: bool(np.min(np.atleast_1d(wrong) / other) <= z)
+        for name, (wrong, other) in controls.items()
+    }
+    if smallest < -z:
+        verdict = FAILS
+    else:
+        verdict = _sharp(smallest > z, rejected)
+    return Outcome(verdict, smallest, z, float(np.max(z * sem)), n, rejected)
+
+
+def _sharp(sharp_enough: bool, rejected: Mapping[str, bool]) -> str:
+    return HOLDS if sharp_enough and all(rejected.values()) else INCONCLUSIVE

@@ -1,0 +1,276 @@
+"""The one-step law against real networks on real data, from initialisation to low loss.
+
+Measured with real minibatches: ε* of sign descent to second order and by line search on the loss.
+Beside it the independent law (Theorem 2) and the exact law for Gaussian noise of the network's own
+covariance.  By what factor is the independent law off, and where do real minibatches surge?
+
+Expensive laws (they take thousands of curvatures) are kept in cells like measurements, but under a
+key that also hashes the source of `theory`: a changed formula is evaluated anew.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax.flatten_util import ravel_pytree
+
+import sim
+import theory
+from experiments import curvature
+from experiments.curvature import NetworkHessian
+from experiments.errors import InputError
+from experiments.progress import Report, notice, progress
+from experiments.spec import Experiment, check_batches, check_positive
+from experiments.store import Store
+from sim import data, estimate, measure, models, network, optimum, rules, train
+
+SIM = (data, estimate, measure, models, network, optimum, rules, train)
+INITIAL = float("inf")  # a target loss that initialisation meets
+
+
+class Setting(NamedTuple):
+    """A network: its data set, model and population size."""
+
+    dataset: str
+    model: str
+    population: int
+
+
+NETWORKS = {
+    "digits_mlp": Setting("digits", "mlp", 1797),
+    "fashion_cnn": Setting("fashion_mnist", "cnn", 512),
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Settings. `batches`: minibatch sizes; `line_batches`: those with a line search; `targets`:
+    population losses (nats) after initialisation at which to measure; `resolution`: relative
+    standard error aimed at, `limit`: most minibatches, for numerator and denominator each;
+    `gaussian_draws`: draws of the Gaussian law; `line_draws`: minibatches of a line search."""
+
+    networks: tuple[str, ...] = tuple(NETWORKS)  # scientific
+    targets: tuple[float, ...] = (1.0, 0.3, 0.02)  # scientific
+    batches: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096)  # scientific
+    line_batches: tuple[int, ...] = (4, 64, 1024)  # scientific
+    resolution: float = 0.03  # nuisance
+    limit: int = 16384  # nuisance
+    gaussian_draws: int = 1024  # nuisance
+    line_draws: int = 192  # nuisance
+    line_octaves: int = 5  # nuisance
+    seed: int = 0  # nuisance
+    train_batch: int = 64  # fixed
+    train_lr: float = 1e-3  # fixed
+    train_steps: int = 20_000  # fixed
+
+
+PRESETS = {
+    "smoke": Spec(
+        networks=("digits_mlp",), targets=(0.3,), batches=(1, 16, 256), line_batches=(16,),
+        resolution=0.1, gaussian_draws=256, line_draws=64,
+    ),
+    "default": Spec(),
+    "paper": Spec(resolution=0.01, limit=2**18, gaussian_draws=8192, line_draws=1024),
+}  # fmt: skip
+
+
+def validate(spec: Spec) -> None:
+    check_batches(spec.batches)
+    check_batches(spec.line_batches)
+    if not set(spec.line_batches) <= set(spec.batches):
+        raise InputError("line-batches must be among batches")
+    check_positive(resolution=spec.resolution, train_lr=spec.train_lr, **{
+        f"target {i + 1}": target for i, target in enumerate(spec.targets)
+    })  # fmt: skip
+    if list(spec.targets) != sorted(set(spec.targets), reverse=True):
+        raise InputError(f"targets must decrease: {list(spec.targets)}")
+    for name in ("limit", "gaussian_draws", "line_draws", "line_octaves", "train_batch"):
+        if getattr(spec, name) < 2:
+            raise InputError(f"{name.replace('_', '-')} must be at least 2")
+    if not spec.networks or len(set(spec.networks)) < len(spec.networks):
+        raise InputError("name each network once, and at least one")
+    for name in spec.networks:
+        if name not in NETWORKS:
+            raise InputError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
+
+
+def measure_all(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
+    """Per network one cell of training, then per checkpoint one of measurement and one of laws."""
+    present = [n for n in spec.networks if data.available(NETWORKS[n].dataset, data_dir)]
+    if not present:
+        data.folder_of(NETWORKS[spec.networks[0]].dataset, data_dir)
+    for name in sorted(set(spec.networks) - set(present)):
+        notice(f"{name} is left out: no {NETWORKS[name].dataset} in the data folder (SURGE_DATA)")
+    checkpoints = len(spec.targets) + 1
+    with progress("onestep_network", len(present) * (1 + 2 * checkpoints)) as report:
+        parts = [_network(spec, name, store, data_dir, report) for name in present]
+    whole = xr.concat(parts, "network", join="exact", data_vars="all")
+    return whole.assign_coords(network=present)
+
+
+def _network(
+    spec: Spec, name: str, store: Store, data_dir: Path | None, report: Report
+) -> xr.Dataset:
+    setting = NETWORKS[name]
+    load = lru_cache(maxsize=None)(partial(_load, setting, spec.seed, data_dir))
+    base = {"setting": setting._asdict(), "targets": spec.targets, "seed": spec.seed,
+            "batch": spec.train_batch, "lr": spec.train_lr, "steps": spec.train_steps}  # fmt: skip
+    trained, recalled = store.cell(
+        f"onestep_network-{name}-training", base, SIM, lambda: _train(spec, *load())
+    )
+    report(f"{name} training", recalled=recalled)
+    rows = []
+    for k in range(len(spec.targets) + 1):
+        state = trained.isel(checkpoint=k)
+        point = lru_cache(maxsize=None)(lambda state=state: _point(load(), state))
+        key = jax.random.fold_in(jax.random.key(spec.seed + 1), 2 * k)
+        asked = base | {"checkpoint": k, "batches": spec.batches, "line": spec.line_batches,
+                        "resolution": spec.resolution, "limit": spec.limit,
+                        "line_draws": spec.line_draws, "octaves": spec.line_octaves}  # fmt: skip
+        measured, recalled = store.cell(
+            f"onestep_network-{name}-{k}-measured", asked, SIM,
+            lambda point=point, key=key: _measure(spec, point(), key),
+        )  # fmt: skip
+        report(f"{name} checkpoint {k}, minibatches", recalled=recalled)
+        asked = base | {"checkpoint": k, "batches": spec.batches, "draws": spec.gaussian_draws}
+        laws, recalled = store.cell(
+            f"onestep_network-{name}-{k}-laws", asked, (*SIM, theory, curvature),
+            lambda point=point, key=key: _laws(spec, point(), jax.random.fold_in(key, 1)),
+        )  # fmt: skip
+        report(f"{name} checkpoint {k}, laws", recalled=recalled)
+        rows.append(xr.merge([state[["loss", "steps"]], measured, laws], join="exact"))
+    whole = xr.concat(rows, "checkpoint", join="exact", data_vars="all")
+    return whole.assign(parameters=trained.sizes["parameter"], population=setting.population)
+
+
+def _load(setting: Setting, seed: int, data_dir: Path | None):
+    """(logits, θ₀, population) of a network; the population in seeded random order."""
+    images = data.DATASETS[setting.dataset](data_dir)
+    images = data.subset(images, setting.population, seed)
+    population = measure.Population(jnp.asarray(images.inputs), jnp.asarray(images.labels))
+    model = models.MODELS[setting.model]()
+    params = model.init(jax.random.key(seed), population.inputs[:1])
+    theta, unravel = ravel_pytree(params)
+    return (lambda t, x: model.apply(unravel(t), x)), theta, population
+
+
+def _train(spec: Spec, logits, theta, population) -> xr.Dataset:
+    try:
+        checkpoints = train.train_to(
+            logits, theta, population, (INITIAL, *spec.targets), batch=spec.train_batch,
+            lr=spec.train_lr, max_steps=spec.train_steps, key=jax.random.key(spec.seed),
+        )  # fmt: skip
+    except train.TargetNotReached as error:
+        raise InputError(str(error)) from None
+    return xr.Dataset({
+        "theta": (("checkpoint", "parameter"), np.stack([c.theta for c in checkpoints])),
+        "steps": ("checkpoint", [c.steps for c in checkpoints]),
+        "loss": ("checkpoint", [c.loss for c in checkpoints]),
+    })  # fmt: skip
+
+
+def _point(loaded, state: xr.Dataset) -> network.Point:
+    logits, _, population = loaded
+    return network.at_point(logits, jnp.asarray(state.theta.to_numpy()), population)
+
+
+def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:
+    quantities = ("lr_star", "decrease", "numerator", "denominator")
+    steps, lines = [], []
+    for i, batch in enumerate(spec.batches):
+        step_key, line_key = jax.random.split(jax.random.fold_in(key, i))
+        step = network.minibatch_step(
+            "sign", point, batch=batch, resolution=spec.resolution, limit=spec.limit, key=step_key
+        )
+        steps.append(step)
+        if batch in spec.line_batches:
+            lines.append(_line_search(spec, point, batch, step.lr_star.mean, line_key))
+    columns: dict[str, tuple] = {}
+    for quantity in quantities:
+        parts: list[sim.Estimate] = [getattr(step, quantity) for step in steps]
+        columns[f"{quantity}_mean"] = ("batch", [part.mean for part in parts])
+        columns[f"{quantity}_sem"] = ("batch", [part.sem for part in parts])
+        columns[f"{quantity}_draws"] = ("batch", [part.n for part in parts])
+        columns[f"{quantity}_heavy"] = ("batch", [part.heavy for part in parts])
+    for i, name in enumerate(("lr_line", "lr_line_low", "lr_line_high")):
+        columns[name] = ("line_batch", [line[i] for line in lines])
+    noise = float(((point.gradients - point.mean) ** 2).sum(1).mean())
+    columns["b_simple"] = ((), noise / float((point.mean**2).sum()))
+    coords = {"batch": list(spec.batches), "line_batch": list(spec.line_batches)}
+    return xr.Dataset(columns, coords=coords)
+
+
+def _line_search(spec: Spec, point, batch: int, middle: float, key) -> optimum.Optimum:
+    """The best learning rate of the loss itself; NaN where a grid of `line_octaves` factors of two
+    to either side of the second-order optimum does not bracket it."""
+    octaves = np.arange(-2 * spec.line_octaves, 2 * spec.line_octaves + 1) / 2
+    lrs = middle * 2.0**octaves
+    decreases = network.line_decreases(
+        "sign", point, batch=batch, lrs=lrs, draws=spec.line_draws, key=key
+    )
+    try:
+        return optimum.optimum(lrs, decreases, seed=spec.seed)
+    except optimum.EdgeOptimum:
+        return optimum.Optimum(np.nan, np.nan, np.nan)
+
+
+def _laws(spec: Spec, point: network.Point, key) -> xr.Dataset:
+    """The independent law and the Gaussian one; coordinates that never move (μ = σ = 0) drop out
+    of both, their curvature being zero as well."""
+    samples = point.gradients - point.mean
+    alive = np.flatnonzero(np.asarray((point.gradients != 0).any(0)))
+    mu = np.asarray(point.mean, np.float64)[alive]
+    sigma = np.asarray(jnp.sqrt((samples**2).mean(0)), np.float64)[alive]
+    hessian = NetworkHessian(point, alive)
+    batches = np.asarray(spec.batches, np.float64)
+    given = {"mu": mu, "hessian": hessian, "batch": batches}
+    independent = theory.one_step("sign", sigma=sigma, **given)
+    gaussian = theory.one_step(
+        "sign", **given, noise_samples=samples[:, alive], draws=spec.gaussian_draws, key=key
+    )
+    small = theory.small_batch(mu, sigma, hessian)
+    columns = {
+        "lr_independent": independent.lr_star,
+        "decrease_independent": independent.decrease,
+        "numerator_independent": independent.numerator,
+        "denominator_independent": independent.denominator,
+        "lr_gaussian": gaussian.lr_star,
+        "lr_gaussian_sem": gaussian.lr_star * gaussian.denominator_sem / gaussian.denominator,
+        "denominator_gaussian": gaussian.denominator,
+    }
+    scalars = {"b_noise": small.b_noise, "S": small.S, "trace": small.T, "regime": small.regime,
+               "alive": len(alive)}  # fmt: skip
+    return xr.Dataset(
+        {name: ("batch", values) for name, values in columns.items()} | scalars,
+        coords={"batch": list(spec.batches)},
+    )
+
+
+def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
+    """The measurements with the factors by which the laws are off: law / measured."""
+    result = measured.assign(
+        factor_independent=measured.lr_independent / measured.lr_star_mean,
+        factor_gaussian=measured.lr_gaussian / measured.lr_star_mean,
+    )
+    for name in result.data_vars:
+        if str(name).startswith(("lr_", "decrease", "loss")):
+            result[name].attrs["units"] = "nats" if not str(name).startswith("lr_") else "1/nat"
+    result["batch"].attrs["units"] = "samples"
+    return result.assign_attrs(targets=str(("initialisation", *spec.targets)))
+
+
+EXPERIMENT = Experiment(
+    name="onestep_network",
+    title="One step of real networks on real data",
+    core=True,
+    budget_seconds=330,
+    presets=PRESETS,
+    validate=validate,
+    measure=measure_all,
+    evaluate=evaluate,
+)
