@@ -106,7 +106,8 @@ def _panel(axes: Axes, part: xr.Dataset, limits: tuple[float, float], *, first: 
     style.law(axes, batch, gauss, color=style.GAUSSIAN)
     line, low, high = (part[f"lr_line{end}"].values for end in ("", "_low", "_high"))
     style.interval(axes, part["line_batch"].values, line, [line - low, high - line], **SEARCHED)
-    style.measured(axes, batch, part["lr_star_mean"].values, part["lr_star_sem"].values)
+    mean, sem = part["lr_star_mean"].values, part["lr_star_sem"].values
+    style.measured(axes, batch, mean, sem, markersize=4.0)
     log_axis(axes, "x", batch[0] / 1.7, batch[-1] * 1.7, most=4)
     log_axis(axes, "y", *limits, most=5)
     axes.tick_params(axis="y", which="both", labelleft=first)

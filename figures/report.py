@@ -53,8 +53,11 @@ def page(
 
 def _picture(picture: Picture) -> str:
     entry, data = picture.entry, base64.b64encode(picture.png).decode("ascii")
+    # bytes 16 to 20 of a PNG are its width; one column, 680 pixels, shall not fill the page
+    width = int.from_bytes(picture.png[16:20], "big")
+    size = ' class="column"' if width < 1000 else ""
     return (
-        f'<figure id="figure-{escape(entry.name)}">\n'
+        f'<figure id="figure-{escape(entry.name)}"{size}>\n'
         f'<img src="data:image/png;base64,{data}" alt="{escape(entry.alt)}">\n'
         f"<figcaption><p><b>{prose(entry.title)}</b><br>{prose(entry.caption)}</p>\n"
         f"<p>{prose(picture.reading)}</p>\n"

@@ -21,7 +21,7 @@ INK, GREY, FAINT = "#1a1a1a", "#767676", "#c9c9c9"
 LAW = "#00468b"
 MEASURED = "#d1492e"
 INDEPENDENT = "#767676"
-GAUSSIAN = "#1b8a6b"
+GAUSSIAN = "#2ea582"
 SEARCH = "#8a5ba6"
 BAND = "#e9edf2"
 

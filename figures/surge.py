@@ -71,7 +71,7 @@ def _panel(axes: Axes, part: xr.Dataset) -> None:
         axes.axvline(noise, zorder=1, **SCALE)
     if low < peak < high:
         top = axes.get_xaxis_transform()
-        axes.plot(peak, 1.0, transform=top, clip_on=False, zorder=4, **PEAK)
+        axes.plot(peak, 0.97, transform=top, clip_on=False, zorder=4, **PEAK)
 
 
 def _legend(figure: Figure) -> None:

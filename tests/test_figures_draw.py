@@ -108,7 +108,7 @@ def test_a_figure_is_drawn_and_its_numbers_are_said(name):
     dataset = made_up(entry.experiment)
     before = dataset.copy(deep=True)
     figure = entry.draw(dataset)
-    assert len(figure.axes) > 1
+    assert figure.axes
     assert dataset.identical(before)
     assert "nan" not in entry.reading(dataset)
     assert all((entry.title, entry.caption, entry.not_claimed, entry.alt))

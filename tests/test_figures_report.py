@@ -63,7 +63,7 @@ def text() -> str:
     datasets = {name: made_up(name) for name in ("onestep_quadratic", "onestep_network")}
     datasets["onestep_quadratic"].attrs = {"commit": "abc", "config": '{"a": "<b>"}'}
     pictures = [
-        report.Picture(entry, b"\x89PNG", entry.reading(made_up(entry.experiment)))
+        report.Picture(entry, b"\x89PNG" + 20 * b"\x01", entry.reading(made_up(entry.experiment)))
         for entry in FIGURES.values()
     ]
     return report.page(CLAIMS, pictures, datasets, ["figure x: no data <yet>"])
