@@ -91,6 +91,9 @@ def test_integers_are_promoted():
 def test_a_law_can_be_applied_to_expressions():
     assert LAWS["sgd_variance"](2, 8) == sp.Rational(1, 2)
     assert LAWS["best_lr"](B, sigma) == B / sigma
+    unevaluated = LAWS["sgd_variance"].at(2, B)
+    assert isinstance(unevaluated, sp.Subs)
+    assert unevaluated.doit() == 4 / B
 
 
 def test_a_law_with_loose_symbols_is_refused():

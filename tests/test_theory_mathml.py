@@ -84,6 +84,7 @@ def test_greek_letters_and_indices_are_written_as_such():
         (sp.Limit(sp.erf(x), x, sp.oo), "limx→∞erf(x)"),
         (sp.Derivative(sp.erf(x), (x, 2)), "∂2∂x2erf(x)"),
         (sp.Float("0.25"), "0.25"),
+        (sp.Subs(x**2, x, y), "x2|x=y"),
     ],
 )
 def test_a_formula_reads_as_it_is_written(expr, shown):

@@ -52,6 +52,11 @@ class Law:
         """The law's expression with other expressions in place of its arguments."""
         return self.expr.subs(dict(zip(self.args, args, strict=True)), simultaneous=True)
 
+    def at(self, *args: Any) -> Any:
+        """The same, unevaluated: the law with its arguments written beside it."""
+        pairs = [pair for pair in zip(self.args, args, strict=True) if pair[0] != pair[1]]
+        return sp.Subs(self.expr, *zip(*pairs, strict=True))
+
     def jax(self, *args: jax.typing.ArrayLike) -> jax.Array:
         """The law's value; arguments broadcast. Works under `jit`, `vmap` and `grad`.
 

@@ -179,6 +179,13 @@ class _MathML(Printer):
         target = row(self._print(variable), op("→"), self._print(point))
         return row(tag("munder", tag("mi", "lim"), target), self._bracket(body, "Mul"))
 
+    def _print_Subs(self, expr: Any) -> str:
+        body, variables, point = expr.args
+        pairs = zip(variables, point, strict=True)
+        shown = (row(self._print(old), op("="), self._print(new)) for old, new in pairs)
+        bar = '<mo stretchy="true">|</mo>'
+        return row(self._print(body), tag("msub", bar, row(op(",").join(shown))))
+
     def _print_Relational(self, expr: Any) -> str:
         return row(self._print(expr.lhs), op(RELATIONS[expr.rel_op]), self._print(expr.rhs))
 

@@ -120,7 +120,7 @@ def value(expr: sp.Expr, point: dict[Any, Any]) -> Any:
     times over while it prints one.
     """
     explicit = sp.sympify(expr).replace(
-        lambda part: isinstance(part, sp.Sum | sp.Derivative), lambda part: part.doit()
+        lambda part: isinstance(part, sp.Sum | sp.Derivative | sp.Subs), lambda part: part.doit()
     )
     function = sp.lambdify(tuple(point), explicit, "mpmath")
     with mpmath.workdps(WORKING_DIGITS):

@@ -35,7 +35,7 @@ DERIVATION = Derivation(
             "It then has no variance, and no covariance with any other sign.",
         ),
         Step(
-            SIGN_VARIANCE(0, sigma, B),
+            SIGN_VARIANCE.at(0, sigma, B),
             sp.Integer(1),
             "Where μ = 0 the sign remains a coin; two such covary as (2/π) arcsin ρ.",
         ),
@@ -45,14 +45,14 @@ DERIVATION = Derivation(
             "E[VᵀHV] with Z = {1, 2}: arcsin 1 = π/2 puts both terms into one sum.",
         ),
         Step(
-            BEST_LR(G1, Q + 2 / sp.pi * A),
+            BEST_LR.at(G1, Q + 2 / sp.pi * A),
             PLATEAU.expr,
             "Lemma 1, N = Σ|μ_i|.",
             laws=(PLATEAU,),
         ),
-        Step(PLATEAU(G1, Q, sp.pi * t / 2), G1 / (Q + t), "Independent coins: t = Σ_{i∈Z} H_ii."),
+        Step(PLATEAU.at(G1, Q, sp.pi * t / 2), G1 / (Q + t), "Independent coins: t = Σ_Z H_ii."),
         Step(
-            PLATEAU(G1, Q, 0),
+            PLATEAU.at(G1, Q, 0),
             SIMPLE_PLATEAU.expr,
             "Without coordinates of zero mean, the paper's form.",
             laws=(SIMPLE_PLATEAU,),

@@ -5,7 +5,7 @@ import sympy as sp
 from theory import hypotheses as holds
 from theory.derivation import EXACT, Counterexample, Derivation, Step, total
 from theory.descent import BEST_DECREASE, BEST_LR, DECREASE, SOURCE
-from theory.symbols import E_, H_, K_, V_, D, N, epsilon, i, j, theta_
+from theory.symbols import E_, H_, K_, V_, D, N, epsilon, i, j, theta_, x
 
 # One symbol for H_01 = H_10, for the Hessian is symmetric
 CURVATURE = sp.Matrix([[H_[0, 0], H_[0, 1]], [H_[0, 1], H_[1, 1]]])
@@ -43,9 +43,9 @@ DERIVATION = Derivation(
             "E[V_i V_j] = cov(V_i, V_j) + E[V_i]E[V_j], so that D = tr(H cov V) + E[V]ᵀH E[V].",
         ),
         Step(
-            epsilon * N - epsilon**2 * D / 2,
+            sp.Integral(N - x * D, (x, 0, epsilon)),
             DECREASE.expr,
-            "The expected decrease is a parabola in ε.",
+            "In expectation: along the step the slope starts at N and falls by D per unit of ε.",
             laws=(DECREASE,),
         ),
         Step(
@@ -59,7 +59,7 @@ DERIVATION = Derivation(
             "It is concave for D > 0, so the root is the maximum.",
         ),
         Step(
-            DECREASE(N / D, N, D),
+            DECREASE.at(N / D, N, D),
             BEST_DECREASE.expr,
             "The decrease there; half of Nε*.",
             laws=(BEST_DECREASE,),

@@ -44,7 +44,7 @@ DERIVATION = Derivation(
             "The law's side is quadratic unless Q = T: no B_* makes them equal for all t.",
         ),
         Step(
-            SIGN_LR(E * G1, T, E**2 * T, E**2 * T),
+            SIGN_LR.at(E * G1, T, E**2 * T, E**2 * T),
             E * G1 / T,
             "Theorem 2 with one ratio and Q = T: Σℰ_iμ_i = E Σ|μ_i|, D = T.",
         ),

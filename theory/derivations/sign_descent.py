@@ -31,12 +31,12 @@ DERIVATION = Derivation(
             "the square of one is 1.",
         ),
         Step(
-            BEST_LR(DESCENT, NOISE + COHERENT),
+            BEST_LR.at(DESCENT, NOISE + COHERENT),
             SIGN_LR(DESCENT, TRACE, MEAN_TRACE, COHERENT),
             "Lemma 1 with the trace split off: Σ(1 − ℰ_i²)H_ii = tr H − Σℰ_i²H_ii.",
         ),
         Step(
-            BEST_LR(N_E, T - T_E + Q_E),
+            BEST_LR.at(N_E, T - T_E + Q_E),
             SIGN_LR.expr,
             "The same with a symbol for each of the four sums.",
             laws=(SIGN_LR,),

@@ -57,14 +57,9 @@ DERIVATION = Derivation(
             "At small B the mean sign is linear in √B: ℰ_i ≈ √(2B/π) r_i.",
         ),
         Step(
-            SIGMOID_MEAN(1, t).subs(t, REGIME(1, 1)),
+            SIGMOID_MEAN.at(t / sigma, REGIME(t, sigma)),
             1 / sp.sqrt(2),
-            "How small: in the sigmoid, ℰ² has reached ½ at B = πσ²/(2μ²).",
-        ),
-        Step(
-            SIGMOID_MEAN(t / sigma, REGIME(t, sigma)),
-            1 / sp.sqrt(2),
-            "The same for any mean and deviation.",
+            "How small: in the sigmoid, ℰ² has reached ½ at B = πσ²/(2μ²) (here μ = t > 0).",
             laws=(REGIME,),
         ),
         Step(
@@ -75,14 +70,14 @@ DERIVATION = Derivation(
             "numerator is √(2B/π) M.",
         ),
         Step(
-            BEST_LR(NUMERATOR, DENOMINATOR),
+            BEST_LR.at(NUMERATOR, DENOMINATOR),
             SMALL_BATCH_LR(B, EPS_MAX(M, S, T), NOISE_SCALE(T, S)),
             "Lemma 1, with the two scales taken out.",
             DIGITS,
             (EPS_MAX, NOISE_SCALE),
         ),
         Step(
-            BEST_DECREASE(NUMERATOR, DENOMINATOR),
+            BEST_DECREASE.at(NUMERATOR, DENOMINATOR),
             SMALL_BATCH_DECREASE(B, DECREASE_MAX(M, S), NOISE_SCALE(T, S)),
             "Theorem 5: the decrease of Lemma 1, with the same noise scale.",
             DIGITS,
@@ -103,23 +98,23 @@ DERIVATION = Derivation(
             (SMALL_BATCH_DECREASE,),
         ),
         Step(
-            SMALL_BATCH_LR(B_noise * t, eps_max, B_noise),
-            SMALL_BATCH_LR(B_noise / t, eps_max, B_noise),
+            SMALL_BATCH_LR.at(B_noise * t, eps_max, B_noise),
+            SMALL_BATCH_LR.at(B_noise / t, eps_max, B_noise),
             "ε* is symmetric about B_noise on a logarithmic axis.",
             DIGITS,
         ),
         Step(
-            sp.Derivative(SMALL_BATCH_LR.expr, B).doit().subs(B, B_noise),
+            sp.Subs(sp.Derivative(SMALL_BATCH_LR.expr, B), B, B_noise),
             sp.Integer(0),
             "Its slope vanishes at B_noise.",
         ),
         Step(
-            sp.Derivative(SMALL_BATCH_LR.expr, (B, 2)).doit().subs(B, B_noise),
+            sp.Subs(sp.Derivative(SMALL_BATCH_LR.expr, (B, 2)), B, B_noise),
             -eps_max / (4 * B_noise**2),
             "The peak is a maximum.",
         ),
         Step(
-            SMALL_BATCH_LR(B_noise, eps_max, B_noise),
+            SMALL_BATCH_LR.at(B_noise, eps_max, B_noise),
             eps_max,
             "Its height is ε_max.",
         ),

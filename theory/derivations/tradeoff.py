@@ -6,7 +6,7 @@ from theory import hypotheses as holds
 from theory.derivation import Counterexample, Derivation, Step, total
 from theory.derivations.cases import TWO_RATIOS, decrease_at
 from theory.noise_scale import SGD_DECREASE
-from theory.symbols import B, B_noise, S_min, beta_, dL_max, i, samples, t, tau_
+from theory.symbols import B, B_noise, S_min, beta_, dL_max, i, samples, t, tau_, x
 from theory.tradeoff import (
     CRITICAL_BATCH,
     INVERSE_STEPS,
@@ -30,7 +30,7 @@ DERIVATION = Derivation(
     INVERSE_STEPS.holds,
     (
         Step(
-            t / SGD_DECREASE(B, dL_max, B_noise),
+            sp.Subs(t / x, x, SGD_DECREASE.expr),
             t / dL_max * (1 + B_noise / B),
             "A fall of the loss by t takes 1 + B_noise/B times its noise-free steps.",
         ),
@@ -54,19 +54,19 @@ DERIVATION = Derivation(
         Step(sp.Limit(RUN_STEPS.expr, B, sp.oo), S_min, "Fewest steps: the largest batch."),
         Step(sp.Limit(RUN_SAMPLES.expr, B, 0), E_LEAST, "Fewest samples: the smallest batch."),
         Step(
-            CRITICAL_BATCH(S_min, E_LEAST),
+            CRITICAL_BATCH.at(S_min, E_LEAST),
             B_noise,
             "The critical batch is the mean noise scale.",
             laws=(CRITICAL_BATCH,),
         ),
         Step(
-            TRADEOFF(RUN_STEPS.expr, S_min, RUN_SAMPLES.expr, E_LEAST),
+            TRADEOFF.at(RUN_STEPS.expr, S_min, RUN_SAMPLES.expr, E_LEAST),
             sp.Integer(1),
             "(B_noise/B)(B/B_noise) = 1.",
             laws=(TRADEOFF,),
         ),
         Step(
-            1 / RUN_STEPS(samples / S_min - B_noise, S_min, B_noise),
+            sp.Subs(1 / RUN_STEPS.expr, B, samples / S_min - B_noise),
             INVERSE_STEPS.expr,
             "B eliminated by E = S_min(B + B_noise): a line in 1/E.",
             laws=(INVERSE_STEPS,),
