@@ -111,7 +111,8 @@ def _panel(axes: Axes, part: xr.Dataset, limits: tuple[float, float], *, first: 
     log_axis(axes, "x", batch[0] / 1.7, batch[-1] * 1.7, most=4)
     log_axis(axes, "y", *limits, most=5)
     axes.tick_params(axis="y", which="both", labelleft=first)
-    axes.set_title(f"loss {float(part['loss']):.3g}")
+    step = f", step {int(part['steps'])}" if "steps" in part else ""
+    axes.set_title(f"loss {float(part['loss']):.3g}{step}")
     if first:
         axes.set_ylabel("ε* (θ²/loss)")
 

@@ -29,6 +29,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     if not found:
         return empty("no network was measured")
     names = list(dict.fromkeys(name for name, _, _ in found))
+    stages = max(place for _, place, _ in found) + 1
     with style.context():
         figure, grid = panels(
             2,
@@ -43,14 +44,14 @@ def draw(dataset: xr.Dataset) -> Figure:
             for axes, name in zip(row, names, strict=True):
                 mine = [(place, part) for other, place, part in found if other == name]
                 for place, part in mine:
-                    _series(axes, part, compare(part), place, len(mine))
+                    _series(axes, part, compare(part), place, stages)
                 _finish(axes, mine[0][1], limits)
             row[0].set_ylabel(label)
         for axes, name in zip(grid[0], names, strict=True):
             axes.set_title(title(name))
         for axes in grid[1]:
             axes.set_xlabel("batch size $B$ (samples)")
-        _legend(figure, max(place for _, place, _ in found) + 1)
+        _legend(figure, stages)
     return figure
 
 
@@ -60,7 +61,7 @@ def _ends(found, compare) -> list[np.ndarray]:
 
 
 def _series(axes: Axes, part: xr.Dataset, found: ratios.Ratio, place: int, count: int) -> None:
-    colour, marker = _stage(place)
+    colour, marker = _stage(place, count)
     shift = 1.1 ** (place - (count - 1) / 2)  # so that bars do not hide each other
     style.interval(
         *(axes, part["batch"].values * shift, found.value, found.bars),
@@ -71,8 +72,9 @@ def _series(axes: Axes, part: xr.Dataset, found: ratios.Ratio, place: int, count
     )
 
 
-def _stage(place: int) -> tuple[str, str]:
-    return STAGES[place % len(STAGES)], MARKERS[place % len(MARKERS)]
+def _stage(place: int, count: int) -> tuple[str, str]:
+    shade = round(place * (len(STAGES) - 1) / max(count - 1, 1))
+    return STAGES[shade], MARKERS[place % len(MARKERS)]
 
 
 def _finish(axes: Axes, part: xr.Dataset, limits: tuple[float, float]) -> None:
@@ -85,7 +87,7 @@ def _finish(axes: Axes, part: xr.Dataset, limits: tuple[float, float]) -> None:
 def _legend(figure: Figure, stages: int) -> None:
     handles = []
     for place in range(stages):
-        colour, marker = _stage(place)
+        colour, marker = _stage(place, stages)
         words = f"checkpoint {place}"
         words += " (initialisation)" if place == 0 else " (last)" if place == stages - 1 else ""
         look: dict[str, Any] = {

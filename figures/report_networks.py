@@ -31,7 +31,8 @@ def network_table(dataset: xr.Dataset | None) -> str:
     bodies = "\n".join(_group(name, place, part) for name, place, part in found)
     return (
         '<div class="wide"><table><caption>ε* of one step of sign descent (θ²/loss), by network, '
-        "checkpoint and batch size (samples). Measured at B = 1 over all samples, without error."
+        "checkpoint and batch size (samples). Measured at B = 1 over all samples, without error. "
+        "† A few draws carry much of the mean: its interval is not to be trusted."
         f"</caption>\n<thead><tr>{heads}</tr></thead>\n{bodies}\n</table></div>"
     )
 
@@ -51,8 +52,9 @@ def _rows(part: xr.Dataset) -> list[str]:
     rows = []
     for i, batch in enumerate(part["batch"].values):
         mean, half = float(part["lr_star_mean"][i]), Z95 * float(part["lr_star_sem"][i])
+        heavy = " †" if "lr_star_heavy" in part and bool(part["lr_star_heavy"][i]) else ""
         cells = (
-            bracket(mean, mean - half, mean + half),
+            bracket(mean, mean - half, mean + half) + heavy,
             bracket(float(part["lr_independent"][i])),
             bracket(law.value[i], law.low[i], law.high[i]),
             bracket(gauss.value[i], gauss.low[i], gauss.high[i]),

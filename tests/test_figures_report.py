@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from test_figures_draw import made_up, network
 
@@ -156,3 +157,11 @@ def test_a_network_without_measurements_is_not_in_the_table():
     assert "fashion CNN" in table
     assert "digits MLP" not in table
     assert "Not measured yet" in network_table(None)
+
+
+def test_an_estimate_with_a_heavy_tail_is_marked_in_the_table():
+    dataset = network(("digits_mlp",))
+    heavy = np.zeros(dataset["lr_star_mean"].shape, bool)
+    heavy[0, 1, 2] = True
+    dataset["lr_star_heavy"] = (dataset["lr_star_mean"].dims, heavy)
+    assert network_table(dataset).count(" †</td>") == 1
