@@ -102,11 +102,49 @@ def exceeds(difference, sem, controls, *, n: int, z: float) -> Outcome:
         name: bool(np.min(np.atleast_1d(wrong) / other) <= z)
         for name, (wrong, other) in controls.items()
     }
-    if smallest < -z:
+    verdict = FAILS if smallest < -z else _sharp(smallest > z, rejected)
+    return Outcome(verdict, smallest, z, float(np.max(z * sem)), n, rejected)
+
+
+def monotone(mean, sem, controls, *, n: int, z: float, finest: float) -> Outcome:
+    """Kind *mean*: does a curve never fall below an earlier point, but for noise and rounding?
+
+    `controls`: name → (mean, sem) of curves that do fall.  The statistic is the largest fall in
+    standard errors.
+    """
+
+    def largest_fall(y, dy):
+        falls = (
+            (y[i] - y[j] - ROUNDING * y[i]) / np.hypot(dy[i], dy[j])
+            for j in range(1, len(y))
+            for i in range(j)
+        )
+        return float(max(falls))
+
+    statistic = max(largest_fall(mean, sem), 0.0)
+    resolution = float((z * np.sqrt(2) * sem / mean).max() + ROUNDING)
+    rejected = {name: largest_fall(*curve) > z for name, curve in controls.items()}
+    verdict = FAILS if statistic > z else _sharp(resolution <= finest, rejected)
+    return Outcome(verdict, statistic, z, resolution, n, rejected)
+
+
+def exponent(x, mean, sem, value: float, rival: float, *, n: int, z: float) -> Outcome:
+    """Kind *exponent*: is d ln mean/d ln x within 0.05 of `value`, its interval excluding `rival`?
+
+    The slope is the weighted least-squares one; the interval is ± z standard errors, which is also
+    the resolution.  The statistic is the slope, the threshold the rival.
+    """
+    log_x, weight = np.log(x), (mean / sem) ** 2
+    centred = log_x - np.average(log_x, weights=weight)
+    information = (weight * centred**2).sum()
+    slope = float((weight * centred * np.log(mean)).sum() / information)
+    half = float(z / np.sqrt(information))
+    if abs(slope - value) - half > 0.05:
         verdict = FAILS
     else:
-        verdict = _sharp(smallest > z, rejected)
-    return Outcome(verdict, smallest, z, float(np.max(z * sem)), n, rejected)
+        excluded = abs(slope - rival) > half
+        verdict = _sharp(excluded and abs(slope - value) + half <= 0.1, {})
+    return Outcome(verdict, slope, rival, half, n, {f"exponent {rival}": abs(slope - rival) > half})
 
 
 def _sharp(sharp_enough: bool, rejected: Mapping[str, bool]) -> str:

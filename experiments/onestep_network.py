@@ -110,7 +110,7 @@ def measure_all(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     with progress("onestep_network", len(present) * (1 + 2 * checkpoints)) as report:
         parts = [_network(spec, name, store, data_dir, report) for name in present]
     whole = xr.concat(parts, "network", join="exact", data_vars="all")
-    return whole.assign_coords(network=present)
+    return whole.assign_coords(network=present, checkpoint=range(checkpoints))
 
 
 def _network(
@@ -207,7 +207,9 @@ def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:
 
 def _line_search(spec: Spec, point, batch: int, middle: float, key) -> optimum.Optimum:
     """The best learning rate of the loss itself; NaN where a grid of `line_octaves` factors of two
-    to either side of the second-order optimum does not bracket it."""
+    to either side of the second-order optimum does not bracket it, or there is none."""
+    if not middle > 0:
+        return optimum.Optimum(np.nan, np.nan, np.nan)
     octaves = np.arange(-2 * spec.line_octaves, 2 * spec.line_octaves + 1) / 2
     lrs = middle * 2.0**octaves
     decreases = network.line_decreases(
@@ -252,10 +254,20 @@ def _laws(spec: Spec, point: network.Point, key) -> xr.Dataset:
 
 
 def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
-    """The measurements with the factors by which the laws are off: law / measured."""
+    """The measurements with the factors by which the laws are off: law / measured.
+
+    Where E[V]ᵀG is not above zero by its interval, no learning rate is known to lower the loss:
+    ε* and ΔL* are NaN there, and `ascends` says where the loss provably rises.
+    """
+    half = estimate.Z95 * measured.numerator_sem
+    descends = measured.numerator_mean - half > 0
     result = measured.assign(
-        factor_independent=measured.lr_independent / measured.lr_star_mean,
-        factor_gaussian=measured.lr_gaussian / measured.lr_star_mean,
+        {name: measured[name].where(descends) for name in ("lr_star_mean", "decrease_mean")},
+        ascends=measured.numerator_mean + half < 0,
+    )
+    result = result.assign(
+        factor_independent=result.lr_independent / result.lr_star_mean,
+        factor_gaussian=result.lr_gaussian / result.lr_star_mean,
     )
     for name in result.data_vars:
         if str(name).startswith(("lr_", "decrease", "loss")):

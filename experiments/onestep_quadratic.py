@@ -198,6 +198,13 @@ def _laws(rule: str, given: Exact, batches, fine) -> xr.Dataset:
             ("control", "batch"),
             [getattr(wrong[c], quantity) if c in wrong else missing for c in CONTROLS],
         )
+    small = theory.small_batch(given.mu, given.sigma, given.hessian)
+    theorem3 = theory.LAWS["small_batch_lr"].jax
+    data["lr_star_small_batch"] = ("batch", theorem3(batches, small.eps_max, small.b_noise))
+    data["lr_star_small_batch_control"] = (
+        "batch",
+        theorem3(batches, small.eps_max, small.b_noise * 2 / np.pi),
+    )
     return xr.Dataset(
         {name: (dims, np.asarray(values)) for name, (dims, values) in data.items()},
         coords={"batch": batches.astype(int), "batch_fine": fine, "control": list(CONTROLS)},

@@ -151,7 +151,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "silent": Problem(
         silent,
         "half the coordinates without a gradient, correlated noise",
-        surges=False,
+        surges=True,
         correlated=True,
     ),
 }

@@ -11,13 +11,13 @@ A finished dataset carries units, configuration, versions, device and commit in 
 its own sha256 in its name as well.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,7 @@ import xarray as xr
 from experiments.errors import InputError
 
 KEY_LENGTH = 16
+PART = ".part-"  # then the process and the name of a file being written
 
 
 def sha256(content: bytes) -> str:
@@ -69,26 +70,34 @@ def provenance() -> dict[str, str]:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; InputError if the folder does not take it."""
-    temporary = None
+    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as file:
-            temporary = Path(file.name)
+        with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(part, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def remove_parts(folder: Path) -> None:
-    """Delete what a killed run left half-written."""
-    for part in folder.glob(".part-*"):
-        part.unlink(missing_ok=True)
+    """Delete what killed runs left half-written; a running one's files stay."""
+    for part in folder.glob(f"{PART}*"):
+        if not _alive(int(part.name.removeprefix(PART).partition("-")[0])):
+            part.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
 
 
 def to_bytes(dataset: xr.Dataset) -> bytes:

@@ -1,0 +1,63 @@
+"""Every falsifiable statement, one row each, with its verdict expected before the first run.
+
+`CLAIMS` is assembled from the laws themselves (`claims_theory`), from what the quadratics must show
+(`claims_quadratic`) and from what real networks do (`claims_network`).
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from experiments.claim import Absent, Claim
+from experiments.claims_network import NETWORK_CLAIMS
+from experiments.claims_quadratic import QUADRATIC_CLAIMS
+from experiments.claims_theory import theory_claims
+from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
+
+ABSENT = Outcome(NOT_RUN, 0.0, 0.0, 0.0, 0, {})
+
+
+def all_claims() -> tuple[Claim, ...]:
+    """Every claim, in the order of the table."""
+    return (*theory_claims(), *QUADRATIC_CLAIMS, *NETWORK_CLAIMS)
+
+
+def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str, Any]:
+    """The row of `claims.json`: the claim with its outcome on a dataset (None: not run)."""
+    start = time.perf_counter()
+    try:
+        outcome = ABSENT if dataset is None else claim.judge(dataset)
+    except Absent:
+        outcome = ABSENT
+    numbers = (outcome.statistic, outcome.threshold, outcome.resolution)
+    if any(number != number or abs(number) == float("inf") for number in numbers):
+        outcome = ABSENT._replace(verdict=INCONCLUSIVE, controls=outcome.controls)
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "law": claim.law,
+        "source": claim.source,
+        "experiment": claim.experiment,
+        "kind": claim.kind,
+        "verdict": outcome.verdict,
+        "expected": claim.expected,
+        "statistic": float(outcome.statistic),
+        "threshold": float(outcome.threshold),
+        "resolution": float(outcome.resolution),
+        "n": int(outcome.n),
+        "unit": claim.unit,
+        "controls": [{"name": k, "rejected": bool(v)} for k, v in outcome.controls.items()],
+        "seconds": round(seconds + time.perf_counter() - start, 3),
+    }
+
+
+def unexpected(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of claims that ran and went against their expectation."""
+    return [row for row in rows if row["verdict"] not in (NOT_RUN, row["expected"])]
+
+
+def as_json(rows: list[Mapping[str, Any]]) -> str:
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,113 @@
+"""Claims on real networks: what the laws say of one step, and what real minibatches do.
+
+Each band was declared before the first run.  The statistic is a ratio with its 95 % interval.
+"""
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from experiments import judge
+from experiments.claim import Claim, select
+from experiments.judge import FAILS, HOLDS, Outcome
+from sim.estimate import Z95
+
+FACTOR = (0.8, 1.25)  # a law that is "right": within a quarter
+LINE_FACTOR = (1 / 1.5, 1.5)  # the loss is not a quadratic
+GAUSSIAN_FROM = 16  # below this batch the samples' own distribution matters
+DECLINE = (0.9, 1.1)  # ε* at the largest batch over the largest ε*
+CHECKPOINTS = ("init", "1", "0.3", "0.02")
+NETWORKS = ("digits_mlp", "fashion_cnn")
+
+
+def _at(network: str, checkpoint: int, data: xr.Dataset) -> xr.Dataset:
+    """The batch sizes at which a learning rate is known to lower the loss."""
+    d = select(data, network=network, checkpoint=checkpoint)
+    return d.sel(batch=d.batch.values[np.isfinite(d.lr_star_mean.values)])
+
+
+def _independent(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
+    d = _at(network, checkpoint, data)
+    relative = Z95 * (d.lr_star_sem / d.lr_star_mean).values
+    ratio = d.factor_independent.values
+    return judge.within(ratio, ratio * relative, FACTOR, {}, n=int(d.denominator_draws.sum()))
+
+
+def _gaussian(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
+    d = _at(network, checkpoint, data)
+    d = d.sel(batch=d.batch.values[d.batch.values >= GAUSSIAN_FROM])
+    measured = (d.lr_star_sem / d.lr_star_mean).values
+    drawn = (d.lr_gaussian_sem / d.lr_gaussian).values
+    ratio = d.factor_gaussian.values
+    half = Z95 * np.hypot(measured, drawn) * ratio
+    controls = {"independence": d.factor_independent.values}
+    return judge.within(ratio, half, FACTOR, controls, n=int(d.denominator_draws.sum()))
+
+
+def _decline(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
+    d = _at(network, checkpoint, data)
+    lr, sem = d.lr_star_mean.values, d.lr_star_sem.values
+    top = int(lr.argmax())
+    ratio = lr[-1] / lr[top]
+    half = Z95 * ratio * np.hypot(sem[-1] / lr[-1], sem[top] / lr[top]) if top < len(lr) - 1 else 0
+    law = d.lr_independent.values
+    predicted = law[-1] / law.max()
+    controls = {}
+    if predicted < DECLINE[0]:
+        controls["the independent law's curve"] = np.array([predicted])
+    return judge.within(
+        np.array([ratio]), half, DECLINE, controls, n=int(d.denominator_draws.sum())
+    )
+
+
+def _line(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
+    d = _at(network, checkpoint, data)
+    d = d.sel(line_batch=d.line_batch.values[np.isin(d.line_batch.values, d.batch.values)])
+    second = d.sel(batch=d.line_batch.values)
+    ratio = d.lr_line.values / second.lr_star_mean.values
+    spread = 0.5 * (d.lr_line_high - d.lr_line_low).values / d.lr_line.values
+    half = ratio * np.hypot(spread, Z95 * (second.lr_star_sem / second.lr_star_mean).values)
+    controls = {"the independent law": d.lr_line.values / second.lr_independent.values}
+    controls = {k: v for k, v in controls.items() if (v < LINE_FACTOR[0]).any()}
+    return judge.within(ratio, half, LINE_FACTOR, controls, n=int(d.denominator_draws.sum()))
+
+
+def _precise(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
+    d = select(data, network=network, checkpoint=checkpoint)
+    relative = Z95 * np.hypot(
+        d.numerator_sem.values / d.numerator_mean.values,
+        d.denominator_sem.values / d.denominator_mean.values,
+    )
+    return judge.within(relative, 0.0, (0.0, 0.1), {}, n=int(d.denominator_draws.sum()))
+
+
+KINDS = {
+    "independent": (_independent, "sign_lr", FAILS, "law / measured",
+                    "Theorem 2 (independent coordinates) is within a factor 1.25 at every B"),
+    "gaussian": (_gaussian, "sign_covariance_density", HOLDS, "law / measured",
+                 "the Gaussian law with the empirical covariance is within 1.25 for B ≥ 16"),
+    "no_surge": (_decline, "sign_lr", HOLDS, "ε* at the largest B / largest ε*",
+                 "real minibatches show no decline of ε* above 10 %"),
+    "line_search": (_line, "best_lr", HOLDS, "line search / second order",
+                    "the loss itself is best within a factor 1.5 of the second-order optimum"),
+    "precision": (_precise, "best_lr", HOLDS, "95 % half-width / ε*",
+                  "ε* is measured to 10 % or better at every B"),
+}  # fmt: skip
+
+NETWORK_CLAIMS = tuple(
+    Claim(
+        id=f"onestep_network/{kind}/{network}/{label}",
+        statement=f"{network}, checkpoint {label}: {statement}",
+        law=law,
+        source="Li et al. 2024 (2405.14578), Theorem 2" if kind == "independent" else "this work",
+        experiment="onestep_network",
+        kind="approximation",
+        unit=unit,
+        expected=expected,
+        judge=partial(judge_it, network, checkpoint),
+    )
+    for kind, (judge_it, law, expected, unit, statement) in KINDS.items()
+    for network in NETWORKS
+    for checkpoint, label in enumerate(CHECKPOINTS)
+)

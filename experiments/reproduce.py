@@ -1,0 +1,121 @@
+"""Running experiments, judging claims, and the table of both."""
+
+import json
+import time
+from pathlib import Path
+
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+import theory
+from experiments import claims_theory
+from experiments.claims import all_claims, as_json, judged, unexpected
+from experiments.errors import InputError
+from experiments.judge import NOT_RUN
+from experiments.progress import notice, progress
+from experiments.spec import NAMES, Experiment, experiment, preset
+from experiments.store import Store, write_atomic
+
+CLAIMS_FILE = "claims.json"
+
+
+def run_one(found: Experiment, spec, out: Path, data_dir: Path | None) -> int:
+    """One experiment and its claims; those of the others stay as they were."""
+    found.validate(spec)
+    store = Store(out)
+    earlier = {row["id"]: row for row in _read(out)}
+    dataset, seconds = _run(found, spec, store, data_dir)
+    mine = {
+        claim.id: judged(claim, dataset, seconds)
+        for claim in all_claims()
+        if claim.experiment == found.name
+    }
+    rows = [
+        mine.get(claim.id) or earlier.get(claim.id) or judged(claim, None, 0.0)
+        for claim in all_claims()
+    ]
+    return _conclude(rows, out, list(mine.values()))
+
+
+def run_core(out: Path, data_dir: Path | None) -> int:
+    """The derivations, the core experiments, then every claim."""
+    store = Store(out)
+    found = [experiment(name) for name in NAMES]
+    datasets: dict[str, tuple[xr.Dataset | None, float]] = {"theory": _verify(store)}
+    for one in found:
+        if one.core:
+            datasets[one.name] = _run(one, preset(one, "default"), store, data_dir)
+    rows = [judged(claim, *datasets.get(claim.experiment, (None, 0.0))) for claim in all_claims()]
+    return _conclude(rows, out, rows)
+
+
+def _verify(store: Store) -> tuple[xr.Dataset, float]:
+    start = time.monotonic()
+    with progress("theory", 1) as report:
+        checks, recalled = store.cell(
+            "theory", {"verify": "all"}, (theory, claims_theory), claims_theory.verification
+        )
+        report(f"{checks.sizes['check']} checks of derivations", recalled=recalled)
+    return checks, time.monotonic() - start
+
+
+def _run(found: Experiment, spec, store: Store, data_dir: Path | None):
+    start = time.monotonic()
+    dataset = found.evaluate(spec, found.measure(spec, store, data_dir))
+    store.save(found.name, dataset.assign_attrs(experiment=found.name, spec=str(spec)))
+    seconds = time.monotonic() - start
+    notice(f"{found.name} took {seconds:.0f} s")
+    return dataset, seconds
+
+
+def _conclude(rows: list[dict], out: Path, judged_now: list[dict]) -> int:
+    write_atomic(out / CLAIMS_FILE, as_json(rows).encode())
+    print_table(judged_now)
+    wrong = unexpected(judged_now)
+    for row in wrong:
+        notice(f"unexpected: {row['id']} {row['verdict']}, expected {row['expected']}")
+    return 1 if wrong else 0
+
+
+def print_table(rows: list[dict]) -> None:
+    """The claim table on standard output."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("claim", no_wrap=True)
+    for heading in ("verdict", "expected"):
+        table.add_column(heading)
+    for heading in ("statistic", "threshold", "resolution"):
+        table.add_column(heading, justify="right")
+    table.add_column("controls rejected", justify="right")
+    for row in rows:
+        controls = row["controls"]
+        count = f"{sum(c['rejected'] for c in controls)}/{len(controls)}" if controls else ""
+        numbers = [f"{row[k]:.3g}" for k in ("statistic", "threshold", "resolution")]
+        if row["verdict"] == NOT_RUN:
+            numbers = [""] * 3
+        table.add_row(row["id"], row["verdict"], row["expected"], *numbers, count)
+    Console(width=None if Console().is_terminal else 140).print(table)
+    ran = [row for row in rows if row["verdict"] != NOT_RUN]
+    print(f"{len(ran)} claims judged, {len(unexpected(ran))} against expectation")
+
+
+def show_claims(out: Path, *, as_json: bool) -> int:
+    """The claims with the verdicts of the last run in `out`, or *not run*."""
+    earlier = {row["id"]: row for row in _read(out)}
+    rows = [earlier.get(claim.id) or judged(claim, None, 0.0) for claim in all_claims()]
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        print_table(rows)
+    return 0
+
+
+def _read(out: Path) -> list[dict]:
+    path = out / CLAIMS_FILE
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text())
+        return [row for row in rows if row["id"]]
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path} is damaged: delete it, or run `reproduce`") from None
