@@ -262,7 +262,8 @@ def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
     half = estimate.Z95 * measured.numerator_sem
     descends = measured.numerator_mean - half > 0
     result = measured.assign(
-        {name: measured[name].where(descends) for name in ("lr_star_mean", "decrease_mean")},
+        lr_star_mean=measured.lr_star_mean.where(descends),
+        decrease_mean=measured.decrease_mean.where(descends),
         ascends=measured.numerator_mean + half < 0,
     )
     result = result.assign(
