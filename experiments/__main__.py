@@ -140,7 +140,7 @@ def configure() -> None:
     jax.config.update("jax_enable_x64", True)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surge" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -79,7 +79,7 @@ def _precise(network: str, checkpoint: int, data: xr.Dataset) -> Outcome:
         d.numerator_sem.values / d.numerator_mean.values,
         d.denominator_sem.values / d.denominator_mean.values,
     )
-    return judge.within(relative, 0.0, (0.0, 0.1), {}, n=int(d.denominator_draws.sum()))
+    return judge.within(relative, 0.0, (-0.1, 0.1), {}, n=int(d.denominator_draws.sum()))
 
 
 KINDS = {

@@ -36,7 +36,7 @@ def critical_z(comparisons: int) -> float:
 def _excess(mean, sem, law):
     """|mean − law| beyond rounding, in standard errors."""
     gap = np.abs(mean - law) - ROUNDING * np.abs(law)
-    return np.where(gap > 0, gap / sem, 0.0)
+    return np.divide(gap, sem, out=np.where(gap > 0, np.inf, 0.0), where=(gap > 0) & (sem > 0))
 
 
 def agreement(mean, sem, law, controls, *, n: int, z: float, finest: float) -> Outcome:

@@ -58,11 +58,11 @@ class Spec:
     targets: tuple[float, ...] = (1.0, 0.3, 0.02)  # scientific
     batches: tuple[int, ...] = (1, 4, 16, 64, 256, 1024, 4096)  # scientific
     line_batches: tuple[int, ...] = (4, 64, 1024)  # scientific
-    resolution: float = 0.03  # nuisance
-    limit: int = 16384  # nuisance
+    resolution: float = 0.02  # nuisance
+    limit: int = 32768  # nuisance
     gaussian_draws: int = 1024  # nuisance
-    line_draws: int = 192  # nuisance
-    line_octaves: int = 5  # nuisance
+    line_draws: int = 512  # nuisance
+    line_octaves: int = 3  # nuisance
     seed: int = 0  # nuisance
     train_batch: int = 64  # fixed
     train_lr: float = 1e-3  # fixed
@@ -99,7 +99,7 @@ def validate(spec: Spec) -> None:
             raise InputError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
 
 
-def measure_all(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
+def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     """Per network one cell of training, then per checkpoint one of measurement and one of laws."""
     present = [n for n in spec.networks if data.available(NETWORKS[n].dataset, data_dir)]
     if not present:
@@ -110,7 +110,8 @@ def measure_all(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     with progress("onestep_network", len(present) * (1 + 2 * checkpoints)) as report:
         parts = [_network(spec, name, store, data_dir, report) for name in present]
     whole = xr.concat(parts, "network", join="exact", data_vars="all")
-    return whole.assign_coords(network=present, checkpoint=range(checkpoints))
+    whole = whole.assign_coords(network=present, checkpoint=range(checkpoints))
+    return _with_factors(whole).assign_attrs(targets=str(("initialisation", *spec.targets)))
 
 
 def _network(
@@ -189,7 +190,7 @@ def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:
         )
         steps.append(step)
         if batch in spec.line_batches:
-            lines.append(_line_search(spec, point, batch, step.lr_star.mean, line_key))
+            lines.append(_line_search(spec, point, batch, step, line_key))
     columns: dict[str, tuple] = {}
     for quantity in quantities:
         parts: list[sim.Estimate] = [getattr(step, quantity) for step in steps]
@@ -205,20 +206,24 @@ def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:
     return xr.Dataset(columns, coords=coords)
 
 
-def _line_search(spec: Spec, point, batch: int, middle: float, key) -> optimum.Optimum:
+def _line_search(
+    spec: Spec, point: network.Point, batch: int, step: network.NetworkStep, key
+) -> optimum.Optimum:
     """The best learning rate of the loss itself; NaN where a grid of `line_octaves` factors of two
     to either side of the second-order optimum does not bracket it, or there is none."""
-    if not middle > 0:
-        return optimum.Optimum(np.nan, np.nan, np.nan)
-    octaves = np.arange(-2 * spec.line_octaves, 2 * spec.line_octaves + 1) / 2
-    lrs = middle * 2.0**octaves
-    decreases = network.line_decreases(
-        "sign", point, batch=batch, lrs=lrs, draws=spec.line_draws, key=key
+    absent = optimum.Optimum(np.nan, np.nan, np.nan)
+    if not step.lr_star.mean > 0:
+        return absent
+    lrs = step.lr_star.mean * np.geomspace(
+        2.0**-spec.line_octaves, 2.0**spec.line_octaves, 4 * spec.line_octaves + 1
     )
     try:
-        return optimum.optimum(lrs, decreases, seed=spec.seed)
+        return network.line_search(
+            "sign", point, batch=batch, lrs=lrs, draws=spec.line_draws, slope=step.numerator,
+            key=key, seed=spec.seed,
+        )  # fmt: skip
     except optimum.EdgeOptimum:
-        return optimum.Optimum(np.nan, np.nan, np.nan)
+        return absent
 
 
 def _laws(spec: Spec, point: network.Point, key) -> xr.Dataset:
@@ -253,7 +258,7 @@ def _laws(spec: Spec, point: network.Point, key) -> xr.Dataset:
     )
 
 
-def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
+def _with_factors(measured: xr.Dataset) -> xr.Dataset:
     """The measurements with the factors by which the laws are off: law / measured.
 
     Where E[V]ᵀG is not above zero by its interval, no learning rate is known to lower the loss:
@@ -274,7 +279,7 @@ def evaluate(spec: Spec, measured: xr.Dataset) -> xr.Dataset:
         if str(name).startswith(("lr_", "decrease", "loss")):
             result[name].attrs["units"] = "nats" if not str(name).startswith("lr_") else "1/nat"
     result["batch"].attrs["units"] = "samples"
-    return result.assign_attrs(targets=str(("initialisation", *spec.targets)))
+    return result
 
 
 EXPERIMENT = Experiment(
@@ -284,6 +289,5 @@ EXPERIMENT = Experiment(
     budget_seconds=330,
     presets=PRESETS,
     validate=validate,
-    measure=measure_all,
-    evaluate=evaluate,
+    run=run,
 )

@@ -62,7 +62,7 @@ def _verify(store: Store) -> tuple[xr.Dataset, float]:
 
 def _run(found: Experiment, spec, store: Store, data_dir: Path | None):
     start = time.monotonic()
-    dataset = found.evaluate(spec, found.measure(spec, store, data_dir))
+    dataset = found.run(spec, store, data_dir)
     store.save(found.name, dataset.assign_attrs(experiment=found.name, spec=str(spec)))
     seconds = time.monotonic() - start
     notice(f"{found.name} took {seconds:.0f} s")

@@ -1,7 +1,7 @@
 """What an experiment is, and the table of all of them.
 
 An experiment is a frozen dataclass of settings, grouped *scientific* (what the question is about),
-*nuisance* (seeds, sample sizes) and *fixed*, with presets, a time budget and three functions; it
+*nuisance* (seeds, sample sizes) and *fixed*, with presets, a time budget and two functions; it
 lives in a module of its own, imported only when needed.
 """
 
@@ -21,8 +21,8 @@ from experiments.store import Store
 
 @dataclass(frozen=True)
 class Experiment:
-    """`measure(spec, store, data_dir)` gives measurements, by cells; `evaluate(spec, measured)`
-    adds the laws to them and runs anew every time; `validate(spec)` raises InputError."""
+    """`run(spec, store, data_dir)` measures by cells, lays the laws beside, and gives the finished
+    dataset; `validate(spec)` raises InputError; `core`: part of `reproduce`."""
 
     name: str
     title: str
@@ -30,8 +30,7 @@ class Experiment:
     budget_seconds: int
     presets: Mapping[str, Any]
     validate: Callable[[Any], None]
-    measure: Callable[[Any, Store, Path | None], xr.Dataset]
-    evaluate: Callable[[Any, xr.Dataset], xr.Dataset]
+    run: Callable[[Any, Store, Path | None], xr.Dataset]
 
 
 NAMES = ("onestep_quadratic", "onestep_network")

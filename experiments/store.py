@@ -4,8 +4,8 @@ A *cell* is the measurement of 1–30 s of work: a netCDF file `<name>-<key>-<sh
 hashes everything the measurement depends on (its parameters, the source of the modules it uses,
 the jax version, the platform and number of devices), so a changed question never finds an old
 answer; the sha256 is that of the file's bytes, so an altered file is noticed, removed and measured
-again.  Files appear by `os.replace`, whole or not at all.  Cells hold measurements only: laws are
-evaluated anew in every run.
+again.  Files appear by `os.replace`, whole or not at all.  A cell of laws hashes the source of
+`theory` as well, so that a wrong formula cannot hide behind an earlier right one.
 
 A finished dataset carries units, configuration, versions, device and commit in its attributes and
 its own sha256 in its name as well.

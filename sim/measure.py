@@ -153,17 +153,23 @@ def minibatch_gradients(gradients, key, *, batch: int, rows: int):
 
 
 @partial(jax.jit, static_argnames=("logits", "size"))
-def decrease_along(logits: Logits, theta, population: Population, directions, lrs, key, *, size):
-    """L(θ) − L(θ − εv) for each direction v (m, d) and learning rate ε (e,) → (m, e).
+def remainders_along(logits: Logits, theta, population: Population, directions, lrs, key, *, size):
+    """What the linear term leaves of the loss, L(θ − εv) − L(θ) + ε vᵀG, for each direction v
+    (m, d) and learning rate ε (e,) → (m, e).
 
-    Every direction has its own random block of `size` samples, the same for all ε: differences
-    between learning rates are paired.
+    Every direction has its own random block of `size` samples, whose own G is used: the block's
+    gradient noise cancels.  It is the same block for all ε: differences between them are paired.
     """
 
     def one(pair):
         v, block_key = pair
         block = random_block(population, size, block_key)
-        start = mean_loss(logits, theta, block)
-        return start - jax.lax.map(lambda lr: mean_loss(logits, theta - lr * v, block), lrs)
+        start, gradient = jax.value_and_grad(mean_loss, argnums=1)(logits, theta, block)
+        slope = gradient @ v
+
+        def remainder(lr):
+            return mean_loss(logits, theta - lr * v, block) - start + lr * slope
+
+        return jax.lax.map(remainder, lrs)
 
     return jax.lax.map(one, (directions, jax.random.split(key, directions.shape[0])))

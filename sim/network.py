@@ -18,6 +18,7 @@ from jax import Array
 from sim import measure
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
 from sim.measure import Logits, Population
+from sim.optimum import Optimum, optimum
 from sim.rules import make_rule
 
 ROWS = 256  # minibatches drawn at once
@@ -135,12 +136,17 @@ def _block(point: Point) -> int:
     return min(BLOCK, point.population.size)
 
 
-def line_decreases(rule: str, point: Point, *, batch: int, lrs, draws: int, key) -> np.ndarray:
-    """L(θ) − L(θ − εV) (draws, e) of minibatch steps at learning rates `lrs` (e,), with common
-    random numbers over ε; mean over draws = expected decrease of the population's loss."""
+def line_search(
+    rule: str, point: Point, *, batch: int, lrs, draws: int, slope: Estimate, key, seed: int
+) -> Optimum:
+    """The ε (of the grid `lrs`) with the largest mean decrease of the population's loss itself.
+
+    The decrease is ε E[V]ᵀG less what the linear term leaves; `slope` is E[V]ᵀG, measured with
+    draws of its own.  Common random numbers over ε.  Raises EdgeOptimum.
+    """
     draw_key, block_key = jax.random.split(key)
     gradients = measure.minibatch_gradients(point.gradients, draw_key, batch=batch, rows=draws)
-    decreases = measure.decrease_along(
+    remainders = measure.remainders_along(
         point.logits,
         point.theta,
         point.population,
@@ -149,4 +155,4 @@ def line_decreases(rule: str, point: Point, *, batch: int, lrs, draws: int, key)
         block_key,
         size=_block(point),
     )
-    return np.asarray(decreases, np.float64)
+    return optimum(lrs, np.asarray(remainders, np.float64), slope=slope, seed=seed)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.estimate import Estimate
+
 
 class EdgeOptimum(Exception):
     """The best learning rate of a grid lies at its edge: the optimum is not bracketed."""
@@ -21,19 +23,22 @@ class Optimum(NamedTuple):
     high: float
 
 
-def optimum(lr_e, decrease_se, *, seed: int, resamples: int = 1000) -> Optimum:
-    """Where the mean decrease over draws (s, e) is largest on the increasing grid `lr_e`.
+def optimum(lr_e, remainder_se, *, slope: Estimate, seed: int, resamples: int = 1000) -> Optimum:
+    """Where the mean decrease ε·slope − E[remainder](ε) is largest on the increasing grid `lr_e`.
 
-    The peak is that of the parabola through the best grid point and its neighbours, in ln ε.  The
-    interval is the percentile bootstrap over draws.  Raises EdgeOptimum if the best grid point is
-    the first or last one, or is so in over 2.5 % of the resamples (no interval can then be given).
+    remainder_se: (s, e), draws by learning rates; `slope` has draws of its own.  The grid is
+    geometric, and the peak that of the parabola through the best grid point and its neighbours in
+    ln ε.  The interval is the percentile bootstrap over draws, `slope` varied by its standard
+    error.  Raises EdgeOptimum if the best grid point is the first or last one, or is so in over
+    2.5 % of the resamples (no interval can then be given).
     """
-    lr_e, decrease_se = np.asarray(lr_e, np.float64), np.asarray(decrease_se, np.float64)
-    draws = decrease_se.shape[0]
+    lr_e, remainder_se = np.asarray(lr_e, np.float64), np.asarray(remainder_se, np.float64)
+    draws = remainder_se.shape[0]
     generator = np.random.default_rng(seed)
     weights = generator.multinomial(draws, np.full(draws, 1 / draws), size=resamples) / draws
-    best, edge = _peak(np.log(lr_e), decrease_se.mean(0)[None])
-    many, edges = _peak(np.log(lr_e), weights @ decrease_se)
+    slopes = slope.mean + slope.sem * generator.standard_normal(resamples)
+    best, edge = _peak(np.log(lr_e), (lr_e * slope.mean - remainder_se.mean(0))[None])
+    many, edges = _peak(np.log(lr_e), lr_e * slopes[:, None] - weights @ remainder_se)
     if edge[0] or edges.mean() > 0.025:
         raise EdgeOptimum("the best learning rate lies at the edge of the grid")
     low, high = np.exp(np.quantile(many[~edges], [0.025, 0.975]))
