@@ -453,6 +453,25 @@ def test_bad_input_is_named_in_one_line(change, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_samples_must_be_centred_and_sigma_agree_to_a_thousandth(scale):
+    arguments = {"mu": [1.0, 2.0], "hessian": np.eye(2), "batch": 4, "draws": 2}
+    samples = scale * SAMPLES
+    one_step("sign", noise_samples=samples + 5e-4 * scale, **arguments)
+    one_step("sign", noise_samples=samples, sigma=[scale, 1.0005 * scale], **arguments)
+    with pytest.raises(ValueError, match="centred"):
+        one_step("sign", noise_samples=samples + 2e-3 * scale, **arguments)
+    with pytest.raises(ValueError, match="disagrees"):
+        one_step("sign", noise_samples=samples, sigma=[scale, 1.002 * scale], **arguments)
+
+
+def test_rounding_in_a_correlation_is_forgiven():
+    nearly = np.array([[1 + 5e-7, 0.5 + 5e-7], [0.5, 1]])
+    forgiven = optimal_lr("sign", correlation=nearly, **GOOD)
+    exact = optimal_lr("sign", correlation=np.array([[1, 0.5], [0.5, 1]]), **GOOD)
+    assert forgiven == pytest.approx(exact, rel=1e-5)
+
+
 def test_sgd_is_defined_where_a_coordinate_is_dead():
     assert optimal_lr("sgd", mu=[1, 0], sigma=[0, 0], hessian=np.eye(2), batch=1) == 1
 
