@@ -26,6 +26,8 @@ SEARCHED: dict[str, Any] = {
 }
 SEARCHED |= {"markeredgecolor": style.SEARCH, "markeredgewidth": 1.0, "zorder": 2.8}
 
+ASCENDING: dict[str, Any] = {"marker": "x", "linestyle": "none", "color": style.MEASURED}
+
 
 def title(network: str) -> str:
     """What a network is called: `digits_mlp` → `digits MLP`."""
@@ -108,6 +110,9 @@ def _panel(axes: Axes, part: xr.Dataset, limits: tuple[float, float], *, first: 
     style.interval(axes, part["line_batch"].values, line, [line - low, high - line], **SEARCHED)
     mean, sem = part["lr_star_mean"].values, part["lr_star_sem"].values
     style.measured(axes, batch, mean, sem, markersize=4.0)
+    if "ascends" in part:
+        rising = batch[part["ascends"].values.astype(bool)]
+        axes.plot(rising, np.full(len(rising), limits[0] * 1.4), **ASCENDING)
     log_axis(axes, "x", batch[0] / 1.7, batch[-1] * 1.7, most=4)
     log_axis(axes, "y", *limits, most=5)
     axes.tick_params(axis="y", which="both", labelleft=first)
@@ -123,6 +128,7 @@ def _legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=style.MEASURED, **point, label="measured, real minibatches"),
         Line2D([], [], marker="D", linestyle="none", **search, label="line search"),
+        Line2D([], [], **ASCENDING, label="the mean step raises the loss: no ε*"),
         Line2D(
             [],
             [],
@@ -135,7 +141,7 @@ def _legend(figure: Figure) -> None:
             Patch(facecolor=style.GAUSSIAN, alpha=0.25),
         ),
     ]
-    labels = [str(h.get_label()) for h in handles[:3]] + ["Gaussian with the measured covariance"]
+    labels = [str(h.get_label()) for h in handles[:4]] + ["Gaussian with the measured covariance"]
     figure.legend(handles, labels, loc="lower center", ncols=2)
 
 
