@@ -34,9 +34,10 @@ def critical_z(comparisons: int) -> float:
 
 
 def _excess(mean, sem, law):
-    """|mean − law| beyond rounding, in standard errors."""
-    gap = np.abs(mean - law) - ROUNDING * np.abs(law)
-    return np.divide(gap, sem, out=np.where(gap > 0, np.inf, 0.0), where=(gap > 0) & (sem > 0))
+    """|mean − law| beyond rounding, in standard errors; one that is zero (nothing varied) counts
+    as a thousandth of the rounding.  NaN stays NaN."""
+    gap = np.maximum(np.abs(mean - law) - ROUNDING * np.abs(law), 0.0)
+    return gap / np.maximum(sem, 1e-3 * ROUNDING * np.abs(law))
 
 
 def agreement(mean, sem, law, controls, *, n: int, z: float, finest: float) -> Outcome:

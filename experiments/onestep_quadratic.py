@@ -20,7 +20,7 @@ from experiments.errors import InputError
 from experiments.problems import PROBLEMS, make_problem
 from experiments.progress import Report, progress
 from experiments.quadratic_laws import QUANTITIES, problem_laws
-from experiments.spec import Experiment, check_batches, check_positive
+from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
 from sim import estimate, onestep, quadratic, rules
 
@@ -42,7 +42,7 @@ class Spec:
 
 
 PRESETS = {
-    "smoke": Spec(problems=("diagonal", "rank_one"), batches=(1, 16, 256, 65536), resolution=0.004),
+    "smoke": Spec(problems=("diagonal", "rank_one"), batches=(1, 16, 256, 65536)),
     "default": Spec(),
     "paper": Spec(resolution=0.0005, limit=2**25),
 }
@@ -50,7 +50,8 @@ PRESETS = {
 
 def validate(spec: Spec) -> None:
     check_batches(spec.batches)
-    check_positive(resolution=spec.resolution)
+    check_resolution(spec.resolution)
+    check_seed(spec.seed)
     if spec.limit < 2:
         raise InputError(f"limit must be at least 2, not {spec.limit}")
     for kind, chosen, known in (

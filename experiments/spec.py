@@ -50,14 +50,20 @@ def preset(of: Experiment, name: str) -> Any:
     return of.presets[name]
 
 
+LARGEST = 2**31 - 1  # batch size, and seed
+FINEST_RESOLUTION = 1e-9
+
+
 def check_batches(batches: tuple[int, ...]) -> None:
-    """Batch sizes must be at least 1 and strictly increasing."""
+    """Batch sizes must be at least 1, at most `LARGEST` and strictly increasing."""
     if not batches:
         raise InputError("the batch grid is empty")
     if any(not math.isfinite(b) or b < 1 for b in batches):
         raise InputError(f"batch sizes must be finite and at least 1: {list(batches)}")
     if any(b >= c for b, c in itertools.pairwise(batches)):
         raise InputError(f"batch sizes must increase: {list(batches)}")
+    if batches[-1] > LARGEST:
+        raise InputError(f"batch sizes must be at most {LARGEST}: {list(batches)}")
 
 
 def check_positive(**values: float) -> None:
@@ -65,3 +71,16 @@ def check_positive(**values: float) -> None:
     for name, value in values.items():
         if not math.isfinite(value) or value <= 0:
             raise InputError(f"{name.replace('_', '-')} must be finite and above 0, not {value}")
+
+
+def check_resolution(resolution: float) -> None:
+    """A relative standard error to aim at: finite, and not below what float64 can tell."""
+    check_positive(resolution=resolution)
+    if resolution < FINEST_RESOLUTION:
+        raise InputError(f"resolution must be at least {FINEST_RESOLUTION:g}, not {resolution:g}")
+
+
+def check_seed(seed: int) -> None:
+    """Seeds are counted from 0."""
+    if not 0 <= seed <= LARGEST:
+        raise InputError(f"seed must be from 0 to {LARGEST}, not {seed}")

@@ -57,9 +57,12 @@ def layout() -> str:
 def provenance() -> dict[str, str]:
     """Versions, device and commit, for a dataset's attributes."""
     names = ("jax", "jaxlib", "numpy", "optax", "flax", "sympy")
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = ""
+    with contextlib.suppress(OSError):  # there may be no git
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        ).stdout.strip()  # fmt: skip
     return {
         "versions": ", ".join(f"{name} {version(name)}" for name in names),
         "python": platform.python_version(),
@@ -88,14 +91,17 @@ def write_atomic(path: Path, content: bytes) -> None:
 def remove_parts(folder: Path) -> None:
     """Delete what killed runs left half-written; a running one's files stay."""
     for part in folder.glob(f"{PART}*"):
-        if not _alive(int(part.name.removeprefix(PART).partition("-")[0])):
+        process = part.name.removeprefix(PART).partition("-")[0]
+        if process.isdecimal() and part.is_file() and not _alive(int(process)):
             part.unlink(missing_ok=True)
 
 
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except OSError:
+    except PermissionError:  # another user's
+        return True
+    except (OSError, OverflowError):
         return False
     return True
 
@@ -110,14 +116,16 @@ def from_bytes(content: bytes) -> xr.Dataset:
 
 
 def _intact(folder: Path, stem: str) -> xr.Dataset | None:
-    """The dataset stored as `<stem>-<sha256>.nc`, if its bytes still have that hash."""
+    """The dataset stored as `<stem>-<sha256>.nc`, if its bytes still have that hash; a file that
+    is not intact is removed."""
     for path in sorted(folder.glob(f"{stem}-*.nc")):
         try:
             content = path.read_bytes()
         except OSError:
             continue
         if path.stem.removeprefix(f"{stem}-") == sha256(content):
-            return from_bytes(content)
+            with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
+                return from_bytes(content)
         path.unlink(missing_ok=True)
     return None
 
@@ -129,7 +137,7 @@ class Store:
         self.folder = folder
         if folder.exists() and not folder.is_dir():
             raise InputError(f"cannot write {folder}: it is not a folder")
-        for part in (folder / "cells", folder / "data"):
+        for part in (folder, folder / "cells", folder / "data"):
             remove_parts(part)
 
     def cell(
