@@ -12,13 +12,15 @@ from experiments.problems import PROBLEMS
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 RULE_LAWS = {"sign": "sign_lr", "sgd": "sgd_lr"}
-COMPARISONS = 2000  # no run makes more at once; see test_claims
+COMPARISONS = 2500  # no default run makes more; see test_experiments_claims
 Z = judge.critical_z(COMPARISONS)
 FINEST = 0.01  # a resolution above 1 % decides nothing
 PAPER = "Li et al. 2024 (2405.14578)"
+PEAK_STEP = 0.7  # widest step in ln B (a factor of two) that shows where a peak is
 NUDGE = 0.1  # relative change of the learning rate that must be seen to be worse
 SMALL = 0.15  # "small batch": B max(r²) at most this
 SATURATED = 4.0  # "large batch": √B min|r| at least this
+POWER_LAW = 1.0  # exponents are taken where B max(r²) is at most this
 
 
 def _agrees(rule: str, problem: str, law: str, data: xr.Dataset) -> Outcome:
@@ -92,6 +94,8 @@ def _surges(problem: str, data: xr.Dataset) -> Outcome:
 def _monotone(problem: str, data: xr.Dataset) -> Outcome:
     """Measured ε* never falls below what it was at a smaller batch."""
     d = select(data, problem=problem, rule="sign")
+    if d.sizes["batch"] < 2:
+        raise Absent("one batch size shows no fall")
     control = select(data, problem="rank_one", rule="sign")
     return judge.monotone(
         d.lr_star_mean.values, d.lr_star_sem.values,
@@ -138,6 +142,8 @@ def _small_batch(problem: str, data: xr.Dataset) -> Outcome:
 def _exponent(rule: str, value: float, rival: float, data: xr.Dataset) -> Outcome:
     """d ln ε*/d ln B at the three smallest batches of the diagonal problem."""
     d = select(data, problem="diagonal", rule=rule).isel(batch=slice(0, 3))
+    if d.sizes["batch"] < 3 or float(d.batch[-1]) * float(d.ratio_max) ** 2 > POWER_LAW:
+        raise Absent("fewer than three small batches in this grid")
     return judge.exponent(
         d.batch.values, d.lr_star_mean.values, d.lr_star_sem.values, value, rival,
         n=int(d.draws.sum()), z=Z,
@@ -148,6 +154,10 @@ def _peak(data: xr.Dataset) -> Outcome:
     """The peak of the measured curve, by a parabola in ln B through its top three points."""
     d = select(data, problem="rank_one", rule="sign")
     lr, sem, log_batch = d.lr_star_mean.values, d.lr_star_sem.values, np.log(d.batch.values)
+    small = float(d.batch[0]) * float(d.ratio_max) ** 2 <= SMALL
+    large = float(d.ratio_min) * np.sqrt(float(d.batch[-1])) >= SATURATED
+    if not (small and large and np.diff(log_batch).max() < PEAK_STEP):
+        raise Absent("no fine grid from small to large batches")
     top = int(np.clip(lr.argmax(), 1, len(lr) - 2))
     window = slice(top - 1, top + 2)
     curve = np.polyfit(log_batch[window], lr[window], 2)

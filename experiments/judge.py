@@ -37,7 +37,7 @@ def _excess(mean, sem, law):
     """|mean − law| beyond rounding, in standard errors; one that is zero (nothing varied) counts
     as a thousandth of the rounding.  NaN stays NaN."""
     gap = np.maximum(np.abs(mean - law) - ROUNDING * np.abs(law), 0.0)
-    return gap / np.maximum(sem, 1e-3 * ROUNDING * np.abs(law))
+    return gap / np.maximum(sem, 1e-3 * ROUNDING * np.maximum(np.abs(law), np.abs(mean)))
 
 
 def agreement(mean, sem, law, controls, *, n: int, z: float, finest: float) -> Outcome:
