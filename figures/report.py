@@ -103,9 +103,14 @@ def _on_networks(dataset: xr.Dataset) -> str:
         return ""
     found = [ratios.independent(part).value for _, _, part in network.measured(dataset)]
     values = np.concatenate(found)
+    low, high = _factor(np.nanmin(values)), _factor(np.nanmax(values))
     most = 100 * max(falls)
     fall = f"falls after its peak by at most {most:.0f} %" if most else "nowhere falls after a peak"
     return (
-        f"on the networks measured, whose noise is correlated, it gives {np.nanmin(values):.2g} to "
-        f"{np.nanmax(values):.2g} times the true optimum, which {fall}"
+        f"on the networks measured, whose noise is correlated, it gives {low} to {high} "
+        f"times the true optimum, which {fall}"
     )
+
+
+def _factor(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""The claim tables of the report, one per experiment.
+"""The claim tables of the report, one per kind of claim.
 
 A verdict is a sign, a word and a colour; one that goes against its expectation is also said so in
 words, so that nothing hangs on the colour alone.
@@ -41,30 +41,48 @@ def counts(claims: Sequence[Mapping[str, Any]]) -> str:
 
 
 def claim_tables(claims: Sequence[Mapping[str, Any]]) -> str:
-    """A table per experiment, in the order of the claims."""
+    """A table per kind of claim, in the order of the claims."""
     if not claims:
         return '<p class="soft">No claim has been judged yet: run the experiments.</p>'
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for claim in claims:
-        groups.setdefault(str(claim["experiment"]), []).append(claim)
+        groups.setdefault(_group(claim), []).append(claim)
     intro = (
         "<p>A claim holds if its statistic passes its threshold, if it could have seen an error of "
         "the size that matters (its resolution), and if every deliberately wrong law (control) was "
-        "rejected. The expected verdict was written down before the first run.</p>"
+        "rejected. What fails as expected is a result as well. Expectations were written down "
+        "before the first run; those that it overturned are listed, with numbers and reasons, in "
+        "the source of the claims.</p>"
     )
     return intro + "\n".join(_table(name, group) for name, group in groups.items())
 
 
-def _table(experiment: str, claims: Sequence[Mapping[str, Any]]) -> str:
+def _group(claim: Mapping[str, Any]) -> str:
+    """`experiment/kind of claim`, the beginning of its id; a law's claims are one group."""
+    parts = str(claim["id"]).split("/")
+    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+
+
+def _table(group: str, claims: Sequence[Mapping[str, Any]]) -> str:
+    """A group of claims, folded unless one of them went against its expectation."""
     heads = "".join(f'<th scope="col"{_number(name)}>{name}</th>' for name in COLUMNS)
-    against = sum(not as_expected(claim) for claim in claims if claim["verdict"] != "not run")
-    note = f"{against} against expectation" if against else "none against expectation"
+    against = sum(_against(claim) for claim in claims)
+    verdicts = [str(claim["verdict"]) for claim in claims]
+    tally = ", ".join(
+        f"{sign} {verdicts.count(word)} {word}" for word, sign in SIGNS.items() if word in verdicts
+    )
+    note = f"<strong>{against} against expectation</strong>" if against else "as expected"
     rows = "\n".join(map(_row, claims))
     return (
-        f"<h3>{escape(experiment)}</h3>\n"
-        f'<div class="wide"><table><caption>{len(claims)} claims, {note}</caption>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        f"<details{' open' if against else ''}><summary><b>{escape(group)}</b>: "
+        f"{tally}; {note}</summary>\n"
+        f'<div class="wide"><table><caption>{len(claims)} claims on {escape(group)}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></details>"
     )
+
+
+def _against(claim: Mapping[str, Any]) -> bool:
+    return claim["verdict"] not in (claim["expected"], "not run")
 
 
 def _number(column: str) -> str:
@@ -73,7 +91,7 @@ def _number(column: str) -> str:
 
 def _row(claim: Mapping[str, Any]) -> str:
     verdict, expected = str(claim["verdict"]), str(claim["expected"])
-    against = verdict not in (expected, "not run")
+    against = _against(claim)
     mark = "<strong>≠ against</strong>" if against else "=" if verdict == expected else ""
     cells = [
         f'<td class="verdict {escape(verdict.replace(" ", "-"))}">'
@@ -100,14 +118,15 @@ def _words(claim: Mapping[str, Any]) -> str:
 
 def _title(claim: Mapping[str, Any]) -> str:
     name = str(claim.get("law") or "")
-    return f"{LAWS[name].title}." if name in LAWS else name
+    title = f"{LAWS[name].title}." if name in LAWS else name
+    return str(claim.get("statement") or title)
 
 
 def _controls(controls: Sequence[Mapping[str, Any]]) -> str:
-    if not controls:
-        return "–"
-    return "<br>".join(
-        f"{'✓ rejected' if control['rejected'] else '✗ <strong>not rejected</strong>'}: "
-        f"{escape(str(control['name']))}"
-        for control in controls
-    )
+    """Which wrong laws were rejected, and which were not."""
+    lists = []
+    for rejected, words in ((True, "✓ rejected"), (False, "✗ <strong>not rejected</strong>")):
+        names = [str(c["name"]) for c in controls if bool(c["rejected"]) is rejected]
+        if names:
+            lists.append(f"{words}: {escape(', '.join(names))}")
+    return "<br>".join(lists) or "–"
