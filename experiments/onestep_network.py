@@ -25,11 +25,12 @@ from experiments import curvature
 from experiments.curvature import NetworkHessian
 from experiments.errors import InputError
 from experiments.progress import Report, notice, progress
-from experiments.spec import Experiment, check_batches, check_positive
+from experiments.spec import Experiment, check_batches, check_positive, check_resolution, check_seed
 from experiments.store import Store
 from sim import data, estimate, measure, models, network, optimum, rules, train
 
 SIM = (data, estimate, measure, models, network, optimum, rules, train)
+MOST_OCTAVES = 20
 INITIAL = float("inf")  # a target loss that initialisation meets
 
 
@@ -72,7 +73,7 @@ class Spec:
 PRESETS = {
     "smoke": Spec(
         networks=("digits_mlp",), targets=(0.3,), batches=(1, 16, 256), line_batches=(16,),
-        resolution=0.1, gaussian_draws=256, line_draws=64,
+        resolution=0.05, gaussian_draws=256, line_draws=64,
     ),
     "default": Spec(),
     "paper": Spec(resolution=0.01, limit=2**18, gaussian_draws=8192, line_draws=1024),
@@ -84,14 +85,18 @@ def validate(spec: Spec) -> None:
     check_batches(spec.line_batches)
     if not set(spec.line_batches) <= set(spec.batches):
         raise InputError("line-batches must be among batches")
-    check_positive(resolution=spec.resolution, train_lr=spec.train_lr, **{
+    check_resolution(spec.resolution)
+    check_positive(train_lr=spec.train_lr, **{
         f"target {i + 1}": target for i, target in enumerate(spec.targets)
     })  # fmt: skip
+    check_seed(spec.seed)
     if list(spec.targets) != sorted(set(spec.targets), reverse=True):
         raise InputError(f"targets must decrease: {list(spec.targets)}")
     for name in ("limit", "gaussian_draws", "line_draws", "line_octaves", "train_batch"):
         if getattr(spec, name) < 2:
             raise InputError(f"{name.replace('_', '-')} must be at least 2")
+    if spec.line_octaves > MOST_OCTAVES:
+        raise InputError(f"line-octaves must be at most {MOST_OCTAVES}")
     if not spec.networks or len(set(spec.networks)) < len(spec.networks):
         raise InputError("name each network once, and at least one")
     for name in spec.networks:
@@ -111,7 +116,7 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
         parts = [_network(spec, name, store, data_dir, report) for name in present]
     whole = xr.concat(parts, "network", join="exact", data_vars="all")
     whole = whole.assign_coords(network=present, checkpoint=range(checkpoints))
-    return _with_factors(whole).assign_attrs(targets=str(("initialisation", *spec.targets)))
+    return _with_factors(whole.assign(target=("checkpoint", [INITIAL, *spec.targets])))
 
 
 def _network(
