@@ -12,6 +12,7 @@ from figures import ratios
 from figures.network import measured, title
 from figures.style import Z95
 
+RISES = "none: the mean step raises the loss"
 HEADS = (
     "Batch size",
     "Measured ε* [95 %]",
@@ -53,8 +54,9 @@ def _rows(part: xr.Dataset) -> list[str]:
     for i, batch in enumerate(part["batch"].values):
         mean, half = float(part["lr_star_mean"][i]), Z95 * float(part["lr_star_sem"][i])
         heavy = " †" if "lr_star_heavy" in part and bool(part["lr_star_heavy"][i]) else ""
+        rises = "ascends" in part and bool(part["ascends"][i])
         cells = (
-            bracket(mean, mean - half, mean + half) + heavy,
+            RISES if rises else bracket(mean, mean - half, mean + half) + heavy,
             bracket(float(part["lr_independent"][i])),
             bracket(law.value[i], law.low[i], law.high[i]),
             bracket(gauss.value[i], gauss.low[i], gauss.high[i]),
