@@ -77,7 +77,9 @@ def _list(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     from experiments import reproduce
 
-    parser = argparse.ArgumentParser(prog="python -m experiments run", add_help=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments run", add_help=False, allow_abbrev=False
+    )
     parser.add_argument("name", nargs="?")
     parser.add_argument("--preset", default="default")
     first, rest = parser.parse_known_args(arguments)

@@ -5,6 +5,7 @@
 """
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +34,7 @@ def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str
     except Absent:
         outcome = ABSENT
     numbers = (outcome.statistic, outcome.threshold, outcome.resolution)
-    if any(number != number or abs(number) == float("inf") for number in numbers):
+    if not all(map(math.isfinite, numbers)):
         outcome = ABSENT._replace(verdict=INCONCLUSIVE, controls=outcome.controls)
     return {
         "id": claim.id,
@@ -52,6 +53,18 @@ def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str
         "controls": [{"name": k, "rejected": bool(v)} for k, v in outcome.controls.items()],
         "seconds": round(seconds + time.perf_counter() - start, 3),
     }
+
+
+def well_formed(row: Any) -> bool:
+    """Whether a row that was read from a file has the form of those of `judged`."""
+    model = judged(NETWORK_CLAIMS[0], None, 0.0)
+    return (
+        isinstance(row, dict)
+        and row.keys() == model.keys()
+        and all(type(row[key]) is type(value) for key, value in model.items())
+        and all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+        and all(isinstance(c, dict) and {*c} == {"name", "rejected"} for c in row["controls"])
+    )
 
 
 def unexpected(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -31,11 +31,15 @@ def progress(title: str, total: int) -> Iterator[Report]:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console) as bar:
-            task = bar.add_task(title, total=total)
+            task, count = bar.add_task(title, total=total), 0
 
             def report(done: str, *, recalled: bool = False) -> None:
-                del recalled  # the bar's own clock tells
-                bar.update(task, advance=1, description=f"{title}: {done}")
+                nonlocal count
+                count, words = count + 1, f"{title}: {done}"
+                if recalled:  # forget the speed so far
+                    bar.reset(task, completed=count, total=total, description=words)
+                else:
+                    bar.update(task, completed=count, description=words)
 
             yield report
     else:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 import theory
 from experiments import claims_theory
-from experiments.claims import all_claims, as_json, judged, unexpected
+from experiments.claims import all_claims, as_json, judged, unexpected, well_formed
 from experiments.errors import InputError
 from experiments.judge import NOT_RUN
 from experiments.progress import notice, progress
@@ -104,7 +104,7 @@ def show_claims(out: Path, *, as_json: bool) -> int:
     earlier = {row["id"]: row for row in _read(out)}
     rows = [earlier.get(claim.id) or judged(claim, None, 0.0) for claim in all_claims()]
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(rows, indent=1))
     else:
         print_table(rows)
     return 0
@@ -115,7 +115,9 @@ def _read(out: Path) -> list[dict]:
     if not path.exists():
         return []
     try:
-        rows = json.loads(path.read_text())
-        return [row for row in rows if row["id"]]
-    except (ValueError, TypeError, KeyError):
-        raise InputError(f"{path} is damaged: delete it, or run `reproduce`") from None
+        rows = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        rows = None
+    if not isinstance(rows, list) or not all(well_formed(row) for row in rows):
+        raise InputError(f"{path} is damaged: delete it, or run `reproduce`")
+    return rows

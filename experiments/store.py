@@ -135,8 +135,9 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"cannot write {folder}: it is not a folder")
+        there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write {folder}: {there} is no folder that may be written to")
         for part in (folder, folder / "cells", folder / "data"):
             remove_parts(part)
 
