@@ -7,7 +7,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -67,10 +67,10 @@ def well_formed(row: Any) -> bool:
     )
 
 
-def unexpected(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def unexpected(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Rows of claims that ran and went against their expectation."""
     return [row for row in rows if row["verdict"] not in (NOT_RUN, row["expected"])]
 
 
-def as_json(rows: list[Mapping[str, Any]]) -> str:
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -115,7 +115,7 @@ KINDS = {
 }  # fmt: skip
 
 # Expectations that the first run overturned; the numbers are its.
-OVERTURNED = {
+OVERTURNED: dict[tuple[str, str, str], str] = {
     # at initialisation and B = 1024 the loss is best at 0.53 of the second-order optimum: a step of
     # that size leaves the region where the loss is a quadratic
     ("line_search", "fashion_cnn", "init"): FAILS,

@@ -130,7 +130,7 @@ def _network(
         f"onestep_network-{name}-training", base, SIM, lambda: _train(spec, *load())
     )
     report(f"{name} training", recalled=recalled)
-    rows = []
+    rows: list[xr.Dataset] = []
     for k in range(len(spec.targets) + 1):
         state = trained.isel(checkpoint=k)
         point = lru_cache(maxsize=None)(lambda state=state: _point(load(), state))

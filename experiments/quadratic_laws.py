@@ -5,6 +5,7 @@ and of this module: a changed formula is evaluated anew.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -65,7 +66,7 @@ def control_laws(rule: str, given: Exact, batches: np.ndarray) -> dict[str, theo
 
 
 def _laws(rule: str, given: Exact, batches, fine) -> xr.Dataset:
-    arguments = {"mu": given.mu, "sigma": given.sigma, "hessian": given.hessian}
+    arguments: dict[str, Any] = {"mu": given.mu, "sigma": given.sigma, "hessian": given.hessian}
     law = theory.one_step(rule, **arguments, batch=batches, correlation=given.correlation)
     wrong = control_laws(rule, given, batches)
     curve = theory.optimal_lr(rule, **arguments, batch=fine, correlation=given.correlation)

@@ -116,7 +116,8 @@ def flipped(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "damage", [flipped, lambda c: c[:-100], lambda _: b"", lambda c: c + b"\0", lambda _: b"garbage"]
+    "damage",
+    [flipped, lambda c: c[:-100], lambda _: b"", lambda c: c + b"\0", lambda _: b"garbage"],
 )
 def test_an_altered_cell_is_removed_and_measured_again(bench, damage):
     bench.ask()
