@@ -3,6 +3,7 @@
 Each band was declared before the first run.  The statistic is a ratio with its 95 % interval.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -97,7 +98,7 @@ def _precise(network: str, target: float, data: xr.Dataset) -> Outcome:
     return judge.within(relative, 0.0, (-0.1, 0.1), {}, n=int(d.denominator_draws.sum()))
 
 
-KINDS = {
+KINDS: dict[str, tuple[Callable[..., Outcome], str, str, str, str]] = {
     "independent": (_independent, "sign_lr", FAILS, "law / measured",
                     "Theorem 2 (independent coordinates) is within a factor 1.25 at every B"),
     "gaussian": (partial(_gaussian, GAUSSIAN_FROM), "sign_covariance_density", HOLDS,

@@ -60,7 +60,7 @@ class TestAgreement:
 
     def test_alarms_falsely_no_more_often_than_promised(self):
         rng, rate, runs = np.random.default_rng(1), 0.05, 4000
-        z = norm.isf(rate / (2 * SIZE))
+        z = float(norm.isf(rate / (2 * SIZE)))
         means = LAW + SEM * rng.normal(size=(runs, SIZE))
         alarms = sum(
             judge.agreement(m, SEM, LAW, {}, n=7, z=z, finest=1.0).verdict == FAILS for m in means
@@ -108,7 +108,8 @@ class TestAgreement:
     def test_a_value_that_is_not_a_number_is_never_agreement(self, where, index):
         given = {"mean": LAW, "sem": SEM, "law": LAW}
         given[where] = given[where] * at(index, NAN)
-        assert agreement(**given, controls={}).verdict == INCONCLUSIVE
+        mean, sem, law = given.values()
+        assert agreement(mean, sem, law, {}).verdict == INCONCLUSIVE
 
 
 class TestWithin:
@@ -182,7 +183,7 @@ class TestExceeds:
 
     def test_alarms_falsely_no_more_often_than_promised(self):
         rng, rate, runs = np.random.default_rng(6), 0.05, 4000
-        z = norm.isf(rate / SIZE)
+        z = float(norm.isf(rate / SIZE))
         draws = SEM * rng.normal(size=(runs, SIZE))
         verdicts = [judge.exceeds(d, SEM, {}, n=7, z=z).verdict for d in draws]
         assert verdicts.count(FAILS) <= runs * rate + 4 * np.sqrt(runs * rate)
@@ -228,7 +229,8 @@ class TestMonotone:
 
     def test_alarms_falsely_no_more_often_than_promised(self):
         rng, rate, runs, size = np.random.default_rng(8), 0.05, 2000, 8
-        z, sem = norm.isf(rate / (size * (size - 1) / 2)), np.full(size, 1e-3)
+        z = float(norm.isf(rate / (size * (size - 1) / 2)))
+        sem = np.full(size, 1e-3)
         draws = 1 + sem * rng.normal(size=(runs, size))
         verdicts = [judge.monotone(d, sem, {}, n=7, z=z, finest=1.0).verdict for d in draws]
         assert verdicts.count(FAILS) <= runs * rate + 4 * np.sqrt(runs * rate)
@@ -296,7 +298,7 @@ def test_a_row_with_a_number_that_is_not_finite_is_inconclusive_and_printable():
         for place in range(3):
             numbers = [1.0, 2.0, 0.1]
             numbers[place] = bad
-            outcome = judge.Outcome(HOLDS, *numbers, 7, {"wrong": True})
+            outcome = judge.Outcome(HOLDS, numbers[0], numbers[1], numbers[2], 7, {"wrong": True})
             claim = Claim("a", "b", "c", "d", "e", "mean", "f", HOLDS, lambda _, o=outcome: o)
             row = judged(claim, object(), 0.0)  # type: ignore[arg-type]
             assert row["verdict"] == INCONCLUSIVE

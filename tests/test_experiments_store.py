@@ -95,7 +95,7 @@ def test_a_package_stands_for_all_of_its_files(tmp_path):
 
 def test_another_jax_version_is_measured_again(bench, monkeypatch):
     bench.ask()
-    monkeypatch.setattr(stores, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(stores, "version", lambda _: "0.0.1")
     assert not bench.ask()
 
 
