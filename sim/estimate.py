@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,7 +54,8 @@ def chunk_moments(x):
     """Reduce one chunk x (m, p) on the device to (mean, M2, largest), in x's dtype."""
     mean = x.mean(0)
     deviation = x - mean
-    return mean, deviation.T @ deviation, (deviation**2).max(0)
+    m2 = jnp.matmul(deviation.T, deviation, precision=jax.lax.Precision.HIGHEST)
+    return mean, m2, (deviation**2).max(0)
 
 
 def merge(a: Moments, b: Moments) -> Moments:
@@ -107,7 +109,8 @@ def propagate(
     cov = np.diag(sems**2) if covariance is None else covariance.copy()
     np.fill_diagonal(cov, sems**2)
     sem = float(np.sqrt(max(gradient @ cov @ gradient, 0.0)))
-    return Estimate(f(means), sem, min(part.n for part in parts), any(part.heavy for part in parts))
+    heavy, varied = (any(flags) for flags in zip(*(part[3:] for part in parts), strict=True))
+    return Estimate(f(means), sem, min(part.n for part in parts), heavy, varied)
 
 
 def paired_difference(a, b) -> Estimate:

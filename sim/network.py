@@ -98,6 +98,8 @@ def _enumerated(rule: str, point: Point) -> NetworkStep:
 
 def _chunks_for(resolution: float, pilot: Estimate, limit: int) -> int:
     """Chunks of minibatches that bring the relative standard error to `resolution`."""
+    if pilot.mean == 0:
+        return -(-limit // ROWS)
     needed = pilot.n * (pilot.sem / (resolution * abs(pilot.mean))) ** 2
     return int(np.ceil(np.clip(needed, ROWS, limit) / ROWS))
 
@@ -105,8 +107,13 @@ def _chunks_for(resolution: float, pilot: Estimate, limit: int) -> int:
 def _numerators(rule: str, point: Point, batch: int, chunks: int, key) -> Estimate:
     """E[VᵀG]."""
     values = (
-        direction(rule, measure.minibatch_gradients(point.gradients, k, batch=batch, rows=ROWS))
-        @ point.mean
+        jnp.matmul(
+            direction(
+                rule, measure.minibatch_gradients(point.gradients, k, batch=batch, rows=ROWS)
+            ),
+            point.mean,
+            precision=jax.lax.Precision.HIGHEST,
+        )
         for k in jax.random.split(key, chunks)
     )
     return _estimate(merged(ROWS, (chunk_moments(v[:, None]) for v in values)))

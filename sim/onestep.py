@@ -63,7 +63,8 @@ def draw_products(problem, rule, key, rows: int, batch, average: bool):
 
     def products(batch_gradient):
         v, _ = rule.update(batch_gradient, rule.init(batch_gradient))
-        return jnp.stack([v @ mean, q.quadratic_form(problem.hessian, v)], axis=-1)
+        slope = jnp.matmul(v, mean, precision=q.HIGHEST)
+        return jnp.stack([slope, q.quadratic_form(problem.hessian, v)], axis=-1)
 
     return 0.5 * (products(mean + noise) + products(mean - noise))
 
@@ -75,23 +76,23 @@ def _chunk(problem, batch, key, *, rule, rows: int, average: bool):
 
 
 def one_step_from(moments: Moments, spans: tuple[float, float]) -> OneStep:
-    """`OneStep` from the moments of (VᵀG, VᵀHV); `spans` bound one draw's range, see `estimate`."""
+    """`OneStep` from the moments of (VᵀG, VᵀHV); `spans` bound one draw's range, see `estimate`.
+
+    Where E[VᵀHV] = 0, `lr_star` and `decrease` are infinite or NaN: there is no optimum.
+    """
     parts = tuple(mean_estimate(moments, i, spans[i]) for i in range(2))
     covariance = moments.m2 / moments.n / (moments.n - 1)
-    num, den = (part.mean for part in parts)
-    slope = np.array([1.0 / den, -num / den**2])
-    return OneStep(
-        lr_star=propagate(lambda m: m[0] / m[1], slope, parts, covariance),
-        decrease=propagate(
-            lambda m: 0.5 * m[0] ** 2 / m[1],
-            np.array([num / den, -0.5 * (num / den) ** 2]),
-            parts,
-            covariance,
-        ),
-        numerator=parts[0],
-        denominator=parts[1],
-        covariance=float(covariance[0, 1]),
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        num, den = (np.float64(part.mean) for part in parts)
+        slope = np.array([1.0 / den, -num / den**2])
+        bend = np.array([num / den, -0.5 * (num / den) ** 2])
+        return OneStep(
+            lr_star=propagate(lambda m: m[0] / m[1], slope, parts, covariance),
+            decrease=propagate(lambda m: 0.5 * m[0] ** 2 / m[1], bend, parts, covariance),
+            numerator=parts[0],
+            denominator=parts[1],
+            covariance=float(covariance[0, 1]),
+        )
 
 
 def measure_one_step(
@@ -111,16 +112,22 @@ def measure_one_step(
     check the former; its cost grows with B).  `samples` is rounded up to whole chunks.  Runs in the
     problem's dtype, memory bounded by chunks, same key → same result.
 
-    Raises ValueError for an unknown rule, batch < 1 or not finite, samples < 2, or a malformed
-    problem.
+    Raises ValueError for an unknown rule, batch < 1 or not finite (or not whole, to average),
+    samples < 2, or a malformed problem.
     """
-    if not np.isfinite(batch) or batch < 1:
-        raise ValueError(f"batch must be a finite number ≥ 1, not {batch}")
+    _check_batch(batch)
+    if average and batch != int(batch):
+        raise ValueError(f"only a whole number of samples can be averaged, not {batch}")
     if samples < 2:
         raise ValueError(f"samples must be at least 2, not {samples}")
     make_rule(rule, **parameters)
     ready = q.with_noise_factor(q.validated(problem))
     return _measure((rule, *sorted(parameters.items())), ready, batch, samples, key, average)
+
+
+def _check_batch(batch) -> None:
+    if not np.isfinite(batch) or batch < 1:
+        raise ValueError(f"batch must be a finite number ≥ 1, not {batch}")
 
 
 def _measure(rule: tuple, problem, batch, samples: int, key, average: bool) -> OneStep:
@@ -145,8 +152,10 @@ def measure_to(
 
     A pilot run of one chunk sets the number of draws and is then discarded, so that the stopping
     rule cannot bias the result; at most `limit` pairs are drawn, and the estimate says what was
-    reached.
+    reached.  Raises ValueError as `measure_one_step` does.
     """
+    for batch in batches:
+        _check_batch(batch)
     make_rule(rule, **parameters)
     ready = q.with_noise_factor(q.validated(problem))
     name = (rule, *sorted(parameters.items()))
@@ -154,7 +163,7 @@ def measure_to(
     for index, batch in enumerate(batches):
         pilot_key, main_key = jax.random.split(jax.random.fold_in(key, index))
         pilot = _measure(name, ready, batch, 2, pilot_key, False)
-        needed = max(_draws_for(resolution, part) for part in pilot.estimates)
+        needed = np.nanmax([_draws_for(resolution, part) for part in pilot.estimates])
         samples = int(np.clip(needed, 2, limit))
         steps.append(_measure(name, ready, batch, samples, main_key, False))
     return steps
@@ -162,7 +171,10 @@ def measure_to(
 
 def _draws_for(resolution: float, part: Estimate) -> float:
     """Draws that would bring a part's relative standard error to `resolution`: it falls as 1/√n,
-    and as 1/n where nothing varied."""
+    and as 1/n where nothing varied.  No number brings a mean of zero there, unless its standard
+    error is zero."""
+    if part.mean == 0:
+        return 0.0 if part.sem == 0 else float("inf")
     ratio = abs(part.sem / part.mean) / resolution
     return part.n * (ratio**2 if part.varied else ratio)
 

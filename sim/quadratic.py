@@ -115,8 +115,7 @@ def rotated(eigenvalues, key, dtype=jnp.float32):
     """Dense H = U diag(eigenvalues) Uᵀ with U uniform on the orthogonal group (Haar)."""
     eigenvalues = jnp.asarray(eigenvalues, dtype)
     gauss = jax.random.normal(key, (eigenvalues.size, eigenvalues.size), dtype)
-    q, r = jnp.linalg.qr(gauss)
-    q = q * jnp.sign(jnp.diagonal(r))
+    q, _ = jnp.linalg.qr(gauss)  # up to the columns' signs, which do not enter H
     h = jnp.matmul(q * eigenvalues, q.T, precision=HIGHEST)
     return 0.5 * (h + h.T)
 
@@ -124,13 +123,13 @@ def rotated(eigenvalues, key, dtype=jnp.float32):
 def validated(problem: Quadratic) -> Quadratic:
     """The problem with arrays in one floating dtype; ValueError names what is wrong with it."""
     theta = jnp.asarray(problem.theta)
-    if theta.ndim != 1 or not jnp.issubdtype(theta.dtype, jnp.floating):
+    if theta.ndim != 1 or theta.size == 0 or not jnp.issubdtype(theta.dtype, jnp.floating):
         raise ValueError("theta must be a floating-point vector")
     d, dtype = theta.size, theta.dtype
     if isinstance(problem.hessian, DiagonalPlusLowRank):
         hessian = DiagonalPlusLowRank(*(jnp.asarray(part, dtype) for part in problem.hessian))
         k = hessian.weights.size
-        if hessian.diagonal.shape != (d,) or hessian.factor.shape != (d, k):
+        if tuple(part.shape for part in hessian) != ((d,), (d, k), (k,)):
             raise ValueError(f"a diagonal plus low rank Hessian needs ({d},) and ({d}, k), (k,)")
     else:
         hessian = jnp.asarray(problem.hessian, dtype)
