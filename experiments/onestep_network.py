@@ -61,9 +61,9 @@ class Spec:
     line_batches: tuple[int, ...] = (4, 64, 1024)  # scientific
     resolution: float = 0.025  # nuisance
     limit: int = 16384  # nuisance
-    gaussian_draws: int = 1024  # nuisance
-    line_draws: int = 512  # nuisance
-    line_octaves: int = 3  # nuisance
+    gaussian_draws: int = 512  # nuisance
+    line_draws: int = 256  # nuisance
+    line_octaves: int = 2  # nuisance
     seed: int = 0  # nuisance
     train_batch: int = 64  # fixed
     train_lr: float = 1e-3  # fixed

@@ -249,7 +249,7 @@ def coverage(factor, draw):
     for row in x:
         mean, sem, *_ = estimate_of(row)
         inside += abs(mean) <= Z95 * factor * sem
-    return binomtest(inside, RUNS, 1 - 2 * student.sf(Z95, DRAWS_PER_RUN - 1)).pvalue
+    return binomtest(int(inside), RUNS, float(1 - 2 * student.sf(Z95, DRAWS_PER_RUN - 1))).pvalue
 
 
 def test_intervals_cover_as_often_as_students_t_says():

@@ -73,7 +73,7 @@ def closed_form(rule, problem, batch, *, noise=1.0, off_diagonal=1.0, correlatio
             if rho[i, j] == 0.0:
                 second[i, j] = second[j, i] = mean[i] * mean[j]
                 continue
-            both = multivariate_normal(cov=[[1, rho[i, j]], [rho[i, j], 1]]).cdf(ratio[[i, j]])
+            both = multivariate_normal.cdf(ratio[[i, j]], cov=rho[np.ix_([i, j], [i, j])])
             product = 4 * both - 2 * norm.cdf(ratio[i]) - 2 * norm.cdf(ratio[j]) + 1
             second[i, j] = second[j, i] = product
     weight = off_diagonal + (1 - off_diagonal) * np.eye(len(mu))
@@ -183,7 +183,7 @@ def test_the_intervals_cover_the_law():
     law, runs = closed_form("sign", problem, 4), 400
     steps = [measured("sign", problem, 4, samples=2, seed=100 + run) for run in range(runs)]
     distance = np.array([np.abs(means(step) - law) / sems(step) for step in steps])
-    nominal = 1 - 2 * student.sf(Z95, steps[0].lr_star.n - 1)
+    nominal = float(1 - 2 * student.sf(Z95, steps[0].lr_star.n - 1))
     for inside in (distance < Z95).sum(0):
         assert binomtest(int(inside), runs, nominal).pvalue > FALSE_ALARM / 4
     for inside in (distance < Z95 / 1.5).sum(0):

@@ -202,7 +202,8 @@ def test_everything_takes_the_dtype_of_theta(kind, dtype):
 
 
 def test_lists_of_integers_become_arrays_of_thetas_dtype():
-    p = q.validated(Quadratic([1, 2], jnp.ones(2, jnp.float32), [0, 1]))
+    given: Any = ([1, 2], jnp.ones(2, jnp.float32), [0, 1])
+    p = q.validated(Quadratic(*given))
     assert p.hessian.dtype == p.noise.dtype == jnp.float32  # type: ignore[union-attr]
 
 
@@ -248,8 +249,9 @@ def test_a_malformed_problem_is_named(change: dict[str, Any], message):
 
 
 def test_a_problem_without_coordinates_is_refused():
-    empty = np.ones(0)
-    for hessian in (empty, np.ones((0, 0))):
+    empty: Any = np.ones(0)
+    shapes: Any = (empty, np.ones((0, 0)))
+    for hessian in shapes:
         with pytest.raises(ValueError, match="theta must be a floating-point vector"):
             q.validated(Quadratic(hessian, empty, empty))
 
