@@ -6,10 +6,10 @@ lets a control pass, is *inconclusive*, whatever the statistic says.
 """
 
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 
 HOLDS, FAILS, INCONCLUSIVE, NOT_RUN = "holds", "fails", "inconclusive", "not run"
 FAMILY_WISE = 1e-4  # false-alarm rate of all statistical claims together
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 def critical_z(comparisons: int) -> float:
     """Two-sided normal quantile at the family-wise rate over so many comparisons (Bonferroni)."""
-    return float(norm.isf(FAMILY_WISE / (2 * comparisons)))
+    return -NormalDist().inv_cdf(FAMILY_WISE / (2 * comparisons))
 
 
 def _excess(mean, sem, law):
