@@ -80,12 +80,11 @@ def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m experiments run", add_help=False, allow_abbrev=False
     )
-    parser.add_argument("name", nargs="?")
     parser.add_argument("--preset", default="default")
-    first, rest = parser.parse_known_args(arguments)
-    if first.name is None or first.name.startswith("-"):
+    if not arguments or arguments[0].startswith("-"):
         raise InputError(f"run needs the name of an experiment: {', '.join(NAMES)}")
-    found = experiment(first.name)
+    found = experiment(arguments[0])
+    first, rest = parser.parse_known_args(arguments[1:])
     settings = dataclasses.make_dataclass(
         "Run",
         [("spec", tyro.conf.OmitArgPrefixes[type(preset(found, first.preset))]),
@@ -94,7 +93,7 @@ def _run(arguments: list[str]) -> int:
     )  # fmt: skip
     asked = tyro.cli(
         settings,
-        prog=f"python -m experiments run {first.name}",
+        prog=f"python -m experiments run {found.name}",
         description=f"{found.title}. --preset is one of {', '.join(found.presets)}.",
         default=settings(preset(found, first.preset), Folders()),
         args=rest,
