@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def digits(data_dir: Path | None = None) -> Images:  # noqa: ARG001
     """1,797 handwritten digits, 8 × 8 grey levels, 10 classes (scikit-learn's copy of UCI's)."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     return Images(_standardised(bunch.images[..., None]), bunch.target.astype(np.int32))
 
 

@@ -19,7 +19,7 @@ from sim import measure
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
 from sim.measure import Logits, Population
 from sim.optimum import Optimum, optimum
-from sim.rules import make_rule
+from sim.rules import first_direction, make_rule
 
 ROWS = 256  # minibatches drawn at once
 BLOCK = 64  # samples over which one direction's curvature is estimated
@@ -53,7 +53,7 @@ def at_point(logits: Logits, theta, population: Population) -> Point:
 def direction(rule: str, gradient):
     """V of a rule without state, for each row of batch gradients (m, d)."""
     transform = make_rule(rule)
-    return transform.update(gradient, transform.init(gradient))[0]
+    return jnp.asarray(transform.update(gradient, transform.init(gradient))[0])
 
 
 def minibatch_step(rule: str, point: Point, *, batch: int, resolution: float, limit: int, key):

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim import quadratic as q
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
-from sim.rules import SATURATING, make_rule
+from sim.rules import SATURATING, first_direction, make_rule
 
 CHUNK_FLOATS = 2**20  # normals drawn at once: a few MB, and two-dimensional
 CHUNK_ROWS = 4096
@@ -62,7 +62,7 @@ def draw_products(problem, rule, key, rows: int, batch, average: bool):
     noise = noise_mean(problem.noise, key, rows, batch)
 
     def products(batch_gradient):
-        v, _ = rule.update(batch_gradient, rule.init(batch_gradient))
+        v = first_direction(rule, batch_gradient)
         slope = jnp.matmul(v, mean, precision=q.HIGHEST)
         return jnp.stack([slope, q.quadratic_form(problem.hessian, v)], axis=-1)
 
@@ -188,7 +188,7 @@ def _spans(problem, rule: tuple) -> tuple[float, float]:
     if rule[0] not in SATURATING:
         return 0.0, 0.0
     transform, mean, h = make_rule(rule[0], **dict(rule[1:])), q.gradient(problem), problem.hessian
-    v = jnp.abs(transform.update(mean, transform.init(mean))[0])
+    v = jnp.abs(jnp.asarray(transform.update(mean, transform.init(mean))[0]))
     if isinstance(h, q.DiagonalPlusLowRank):
         reach = (jnp.abs(h.diagonal) * v**2).sum()
         reach += ((v @ jnp.abs(h.factor)) ** 2 * jnp.abs(h.weights)).sum()

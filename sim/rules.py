@@ -6,7 +6,9 @@ learning rate ε stays outside.  One step, whole runs and training all use these
 
 from collections.abc import Callable, Mapping
 
+import jax.numpy as jnp
 import optax
+from jax import Array
 
 RULES: Mapping[str, Callable[..., optax.GradientTransformation]] = {
     "sgd": optax.identity,  # V = Ĝ
@@ -24,3 +26,9 @@ def make_rule(name: str, **parameters) -> optax.GradientTransformation:
         return RULES[name](**parameters)
     except TypeError as error:
         raise ValueError(f"rule {name!r}: {error}") from None
+
+
+def first_direction(rule: optax.GradientTransformation, gradient: Array) -> Array:
+    """V of a rule's first step, for one or many batch gradients (…, d)."""
+    direction, _ = rule.update(gradient, rule.init(gradient))
+    return jnp.asarray(direction)
