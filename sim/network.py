@@ -52,8 +52,7 @@ def at_point(logits: Logits, theta, population: Population) -> Point:
 
 def direction(rule: str, gradient):
     """V of a rule without state, for each row of batch gradients (m, d)."""
-    transform = make_rule(rule)
-    return jnp.asarray(transform.update(gradient, transform.init(gradient))[0])
+    return first_direction(make_rule(rule), gradient)
 
 
 def minibatch_step(rule: str, point: Point, *, batch: int, resolution: float, limit: int, key):
