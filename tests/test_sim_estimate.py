@@ -142,6 +142,13 @@ def test_one_draw_that_dominates_is_flagged():
     assert not estimate_of(np.random.default_rng(3).normal(size=1000)).heavy
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_flag_is_that_of_the_statistic_asked_for(index):
+    x = np.random.default_rng(8).normal(size=(1000, 2))
+    x[17, 1] = 1000.0
+    assert mean_estimate(moments_of(x), index, 0.0).heavy == (index == 1)
+
+
 def test_the_flag_goes_up_beyond_half_of_the_squared_deviations():
     def share(second):
         x = np.concatenate([[1.0, -second], np.zeros(10_000)])
