@@ -12,6 +12,7 @@ its own sha256 in its name as well.
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -39,13 +40,14 @@ def sha256(content: bytes) -> str:
 
 def source_hash(modules: Sequence[ModuleType]) -> str:
     """sha256 over the source of modules; a package stands for all of its files."""
-    digest = hashlib.sha256()
-    for module in modules:
-        path = Path(str(module.__file__))
-        files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return sha256(b"".join(_source(Path(str(module.__file__))) for module in modules))
+
+
+@functools.cache
+def _source(path: Path) -> bytes:
+    """A module's source, read once: the code of a running process does not change either."""
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    return b"".join(file.read_bytes() for file in files)
 
 
 def layout() -> str:
