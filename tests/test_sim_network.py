@@ -126,6 +126,21 @@ def test_numerator_and_denominator_have_draws_of_their_own():
     assert step.decrease.sem / step.decrease.mean == pytest.approx(relative, rel=1e-9)
 
 
+def test_no_key_is_used_twice(monkeypatch):
+    """Minibatches and blocks of samples, of pilots and of what follows them."""
+    used = []
+    for name, place in (("minibatch_gradients", 1), ("sampled_quadratic_forms", 4)):
+        original = getattr(network.measure, name)
+
+        def recorded(*args, original=original, place=place, **options):
+            used.append(tuple(jax.random.key_data(args[place]).tolist()))
+            return original(*args, **options)
+
+        monkeypatch.setattr(network.measure, name, recorded)
+    minibatch_step("sign", point(), batch=2, resolution=1e-9, limit=2 * ROWS, key=KEY)
+    assert len(set(used)) == len(used) == 3 * (1 + 2)
+
+
 def test_blocks_of_a_larger_population_leave_the_curvature_unbiased():
     """100 samples, curvature over blocks of 64: against a batch of one over the whole."""
     p = point(100)
