@@ -55,18 +55,6 @@ def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str
     }
 
 
-def well_formed(row: Any) -> bool:
-    """Whether a row that was read from a file has the form of those of `judged`."""
-    model = judged(NETWORK_CLAIMS[0], None, 0.0)
-    return (
-        isinstance(row, dict)
-        and row.keys() == model.keys()
-        and all(type(row[key]) is type(value) for key, value in model.items())
-        and all(math.isfinite(value) for value in row.values() if isinstance(value, float))
-        and all(isinstance(c, dict) and {*c} == {"name", "rejected"} for c in row["controls"])
-    )
-
-
 def unexpected(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Rows of claims that ran and went against their expectation."""
     return [row for row in rows if row["verdict"] not in (NOT_RUN, row["expected"])]

@@ -68,10 +68,7 @@ def _decline(network: str, target: float, data: xr.Dataset) -> Outcome:
     ratio = lr[-1] / lr[top]
     half = Z95 * ratio * np.hypot(sem[-1] / lr[-1], sem[top] / lr[top]) if top < len(lr) - 1 else 0
     law = d.lr_independent.values
-    predicted = law[-1] / law.max()
-    controls = {}
-    if predicted < DECLINE[0]:
-        controls["the independent law's curve"] = np.array([predicted])
+    controls = {"the independent law's curve": np.array([law[-1] / law.max()])}
     return judge.within(
         np.array([ratio]), half, DECLINE, controls, n=int(d.denominator_draws.sum())
     )
@@ -85,7 +82,6 @@ def _line(network: str, target: float, data: xr.Dataset) -> Outcome:
     spread = 0.5 * (d.lr_line_high - d.lr_line_low).values / d.lr_line.values
     half = ratio * np.hypot(spread, Z95 * (second.lr_star_sem / second.lr_star_mean).values)
     controls = {"the independent law": d.lr_line.values / second.lr_independent.values}
-    controls = {k: v for k, v in controls.items() if (v < LINE_FACTOR[0]).any()}
     return judge.within(ratio, half, LINE_FACTOR, controls, n=int(d.denominator_draws.sum()))
 
 

@@ -8,6 +8,7 @@ Expensive laws (they take thousands of curvatures) are kept in cells like measur
 key that also hashes the source of `theory`: a changed formula is evaluated anew.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from experiments.spec import Experiment, check_batches, check_positive, check_re
 from experiments.store import Store
 from sim import data, estimate, measure, models, network, optimum, rules, train
 
-SIM = (data, estimate, measure, models, network, optimum, rules, train)
+SIM = (data, estimate, measure, models, network, optimum, rules, train, sys.modules[__name__])
 MOST_OCTAVES = 20
 INITIAL = float("inf")  # a target loss that initialisation meets
 

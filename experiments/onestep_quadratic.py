@@ -5,6 +5,7 @@ Measured by Monte Carlo: E[VᵀG], E[VᵀHV], ε* and ΔL* of SGD and sign desce
 laws, the negative controls.
 """
 
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from experiments.spec import Experiment, check_batches, check_resolution, check_
 from experiments.store import Store
 from sim import estimate, onestep, quadratic, rules
 
-SIM = (problems, onestep, quadratic, estimate, rules)
+SIM = (problems, onestep, quadratic, estimate, rules, sys.modules[__name__])
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 
 

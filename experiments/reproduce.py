@@ -10,43 +10,46 @@ from rich.table import Table
 
 import theory
 from experiments import claims_theory
-from experiments.claims import all_claims, as_json, judged, unexpected, well_formed
-from experiments.errors import InputError
+from experiments.claims import all_claims, as_json, judged, unexpected
 from experiments.judge import NOT_RUN
 from experiments.progress import notice, progress
 from experiments.spec import NAMES, Experiment, experiment, preset
 from experiments.store import Store, write_atomic
 
 CLAIMS_FILE = "claims.json"
+THEORY = "theory"
+Finished = dict[str, tuple[xr.Dataset | None, float]]
 
 
 def run_one(found: Experiment, spec, out: Path, data_dir: Path | None) -> int:
-    """One experiment and its claims; those of the others stay as they were."""
+    """One experiment and its claims; those of the others are judged on what they last found."""
     found.validate(spec)
     store = Store(out)
-    earlier = {row["id"]: row for row in _read(out)}
-    dataset, seconds = _run(found, spec, store, data_dir)
-    mine = {
-        claim.id: judged(claim, dataset, seconds)
-        for claim in all_claims()
-        if claim.experiment == found.name
-    }
-    rows = [
-        mine.get(claim.id) or earlier.get(claim.id) or judged(claim, None, 0.0)
-        for claim in all_claims()
-    ]
-    return _conclude(rows, out, list(mine.values()))
+    finished = _finished(store)
+    finished[found.name] = _run(found, spec, store, data_dir)
+    rows = _rows(finished)
+    return _conclude(rows, out, [row for row in rows if row["experiment"] == found.name])
+
+
+def _finished(store: Store) -> Finished:
+    """The intact datasets of earlier runs."""
+    return {name: (store.load(name), 0.0) for name in (THEORY, *NAMES)}
+
+
+def _rows(finished: Finished) -> list[dict]:
+    """Every claim, judged on the datasets at hand."""
+    return [judged(claim, *finished.get(claim.experiment, (None, 0.0))) for claim in all_claims()]
 
 
 def run_core(out: Path, data_dir: Path | None) -> int:
     """The derivations, the core experiments, then every claim."""
     store = Store(out)
     found = [experiment(name) for name in NAMES]
-    datasets: dict[str, tuple[xr.Dataset | None, float]] = {"theory": _verify(store)}
+    finished: Finished = {THEORY: _verify(store)}
     for one in found:
         if one.core:
-            datasets[one.name] = _run(one, preset(one, "default"), store, data_dir)
-    rows = [judged(claim, *datasets.get(claim.experiment, (None, 0.0))) for claim in all_claims()]
+            finished[one.name] = _run(one, preset(one, "default"), store, data_dir)
+    rows = _rows(finished)
     return _conclude(rows, out, rows)
 
 
@@ -54,9 +57,10 @@ def _verify(store: Store) -> tuple[xr.Dataset, float]:
     start = time.monotonic()
     with progress("theory", 1) as report:
         checks, recalled = store.cell(
-            "theory", {"verify": "all"}, (theory, claims_theory), claims_theory.verification
+            THEORY, {"verify": "all"}, (theory, claims_theory), claims_theory.verification
         )
         report(f"{checks.sizes['check']} checks of derivations", recalled=recalled)
+    store.save(THEORY, checks)
     return checks, time.monotonic() - start
 
 
@@ -100,24 +104,10 @@ def print_table(rows: list[dict]) -> None:
 
 
 def show_claims(out: Path, *, as_json: bool) -> int:
-    """The claims with the verdicts of the last run in `out`, or *not run*."""
-    earlier = {row["id"]: row for row in _read(out)}
-    rows = [earlier.get(claim.id) or judged(claim, None, 0.0) for claim in all_claims()]
+    """The claims, judged on the datasets of the last runs in `out`."""
+    rows = _rows(_finished(Store(out)))
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
         print_table(rows)
     return 0
-
-
-def _read(out: Path) -> list[dict]:
-    path = out / CLAIMS_FILE
-    if not path.exists():
-        return []
-    try:
-        rows = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        rows = None
-    if not isinstance(rows, list) or not all(well_formed(row) for row in rows):
-        raise InputError(f"{path} is damaged: delete it, or run `reproduce`")
-    return rows

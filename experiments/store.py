@@ -2,10 +2,10 @@
 
 A *cell* is the measurement of 1–30 s of work: a netCDF file `<name>-<key>-<sha256>.nc`.  The key
 hashes everything the measurement depends on (its parameters, the source of the modules it uses,
-the jax version, the platform and number of devices), so a changed question never finds an old
-answer; the sha256 is that of the file's bytes, so an altered file is noticed, removed and measured
-again.  Files appear by `os.replace`, whole or not at all.  A cell of laws hashes the source of
-`theory` as well, so that a wrong formula cannot hide behind an earlier right one.
+the libraries' versions, the platform and number of devices), so a changed question never finds an
+old answer; the sha256 is that of the file's bytes, so an altered file is noticed, removed and
+measured again.  Files appear by `os.replace`, whole or not at all.  A cell of laws hashes the
+source of `theory` as well, so that a wrong formula cannot hide behind an earlier right one.
 
 A finished dataset carries units, configuration, versions, device and commit in its attributes and
 its own sha256 in its name as well.
@@ -56,9 +56,14 @@ def layout() -> str:
     return f"{devices[0].platform}:{devices[0].device_kind}x{len(devices)}/{platform.machine()}"
 
 
+def versions() -> str:
+    """Versions of the libraries that the numbers depend on."""
+    names = ("jax", "jaxlib", "numpy", "optax", "flax", "scikit-learn", "sympy")
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
 def provenance() -> dict[str, str]:
     """Versions, device and commit, for a dataset's attributes."""
-    names = ("jax", "jaxlib", "numpy", "optax", "flax", "sympy")
     commit = ""
     with contextlib.suppress(OSError):  # there may be no git
         commit = subprocess.run(
@@ -66,7 +71,7 @@ def provenance() -> dict[str, str]:
             cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
         ).stdout.strip()  # fmt: skip
     return {
-        "versions": ", ".join(f"{name} {version(name)}" for name in names),
+        "versions": versions(),
         "python": platform.python_version(),
         "device": layout(),
         "commit": commit or "unknown",
@@ -154,7 +159,7 @@ class Store:
         full = {
             "question": question,
             "source": source_hash(modules),
-            "jax": version("jax"),
+            "versions": versions(),
             "layout": layout(),
         }
         key = sha256(json.dumps(full, sort_keys=True, allow_nan=False).encode())[:KEY_LENGTH]

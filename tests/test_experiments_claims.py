@@ -10,11 +10,12 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from rows import well_formed
 
 import theory
 from experiments import judge
 from experiments.claim import KINDS, Absent, Claim, select
-from experiments.claims import all_claims, as_json, judged, unexpected, well_formed
+from experiments.claims import all_claims, as_json, judged, unexpected
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_quadratic import COMPARISONS, QUADRATIC_CLAIMS
 from experiments.claims_theory import establishing, theory_claims
