@@ -31,15 +31,18 @@ def optimum(lr_e, remainder_se, *, slope: Estimate, seed: int, resamples: int = 
     quadratic along a step.  The interval is the percentile bootstrap over draws, `slope` varied by
     its standard error.
 
-    Raises EdgeOptimum if the best grid point is the first or last one, or is so in over 2.5 % of
-    the resamples (no interval can then be given); ValueError if the grid does not increase,
-    has under three points, or a remainder is not finite.
+    Learning rates from the first at which a draw's loss was not finite on are left out: there a
+    step diverges.  Raises EdgeOptimum if the best grid point is the first or last one left, or is
+    so in over 2.5 % of the resamples (no interval can then be given); ValueError if the grid does
+    not increase or has under three points.
     """
     lr_e, remainder_se = np.asarray(lr_e, np.float64), np.asarray(remainder_se, np.float64)
     if len(lr_e) < 3 or not (np.diff(lr_e) > 0).all():
         raise ValueError("an optimum needs three or more increasing learning rates")
-    if not np.isfinite(remainder_se).all():
-        raise ValueError("a remainder of the loss is not finite")
+    bounded = np.logical_and.accumulate(np.isfinite(remainder_se).all(0))
+    lr_e, remainder_se = lr_e[bounded], remainder_se[:, bounded]
+    if len(lr_e) < 3:
+        raise EdgeOptimum("nearly every learning rate of the grid diverges")
     draws = remainder_se.shape[0]
     generator = np.random.default_rng(seed)
     weights = generator.multinomial(draws, np.full(draws, 1 / draws), size=resamples) / draws

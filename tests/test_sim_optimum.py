@@ -114,11 +114,15 @@ def test_a_grid_that_cannot_bracket_is_refused(grid):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_loss_that_is_not_finite_is_refused(value):
+def test_learning_rates_that_diverge_are_left_out(value):
     remainder = parabola(GRID, np.ones(5))
-    remainder[2, -1] = value
-    with pytest.raises(ValueError, match="not finite"):
-        optimum(GRID, remainder, slope=exact(), seed=0)
+    whole = optimum(GRID, remainder, slope=exact(), seed=0)
+    diverging = remainder.copy()
+    diverging[2, -1] = value
+    assert optimum(GRID, diverging, slope=exact(), seed=0) == whole
+    diverging[2, 2:] = value
+    with pytest.raises(EdgeOptimum, match="diverges"):
+        optimum(GRID, diverging, slope=exact(), seed=0)
 
 
 def test_the_same_seed_gives_the_same_interval():
