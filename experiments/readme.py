@@ -27,7 +27,7 @@ GROUPS = {
     "onestep_quadratic/plateau": "Theorem 4, with coordinates of zero mean",
     "onestep_quadratic/small_batch": "Theorem 3 within 4 % at small B",
     "onestep_quadratic/exponent": "small-batch exponents ½ (sign) and 1 (SGD)",
-    "onestep_quadratic/peak": "B_peak for a common |μ/σ|",
+    "onestep_quadratic/peak": "B_peak where all coordinates share one ratio σ/μ",
     "onestep_network/independent": "**real networks:** Theorem 2 within a factor 1.25 at every B",
     "onestep_network/gaussian": "Gaussian noise of the true covariance, within 1.25 for B ≥ 16",
     "onestep_network/gaussian_64": "… and for B ≥ 64",
