@@ -444,7 +444,7 @@ SAMPLES = np.array([[1.0, 1.0], [-1.0, -1.0]])
         ({"rule": "sign_sigmoid", "correlation": np.eye(2)}, "no law for correlated noise"),
         ({"rule": "sign_sigmoid", "noise_samples": SAMPLES}, "no law for noise_samples"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else ",".join(value),
 )
 def test_bad_input_is_named_in_one_line(change, message):
     arguments = {"rule": "sign", **GOOD, **change}
