@@ -137,12 +137,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def configure() -> None:
-    """float64 for the laws, compiled programs kept between runs, and SIGTERM like Ctrl-C."""
+    """float64 for the laws, compiled programs kept between runs, and SIGTERM like Ctrl-C, which is
+    heard even where a shell started the program in the background."""
     jax.config.update("jax_enable_x64", True)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surge" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
 
 
 if __name__ == "__main__":
