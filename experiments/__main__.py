@@ -149,4 +149,10 @@ def configure() -> None:
 
 if __name__ == "__main__":
     configure()
-    sys.exit(main())
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stdout = None
+        sys.exit(0)

@@ -98,7 +98,7 @@ def print_table(rows: list[dict]) -> None:
         if row["verdict"] == NOT_RUN:
             numbers = [""] * 3
         table.add_row(row["id"], row["verdict"], row["expected"], *numbers, count)
-    Console(width=None if Console().is_terminal else 140).print(table)
+    Console(width=max(140, Console().width)).print(table)
     ran = [row for row in rows if row["verdict"] != NOT_RUN]
     print(f"{len(ran)} claims judged, {len(unexpected(ran))} against expectation")
 

@@ -238,6 +238,12 @@ class TestMonotone:
     def test_is_inconclusive_when_too_coarse(self):
         assert monotone(LAW, 0.01 * LAW, {}).verdict == INCONCLUSIVE
 
+    def test_a_slow_decline_over_many_batches_is_seen(self):
+        mean = 1 - 0.6 * Z * np.sqrt(2) * 1e-3 * np.arange(SIZE)
+        neighbours = -np.diff(mean) / (np.sqrt(2) * 1e-3)
+        assert neighbours.max() < Z
+        assert monotone(mean, np.full(SIZE, 1e-3), {}).verdict == FAILS
+
     def test_is_inconclusive_when_a_control_does_not_fall(self):
         outcome = monotone(LAW, SEM, {"rises": (LAW, SEM)})
         assert outcome.verdict == INCONCLUSIVE

@@ -248,3 +248,12 @@ def test_a_run_of_local_steps_takes_the_steps_of_the_law():
         mean_noise = np.sum(noise * -np.diff(levels) / gain_max) / fewest
         law = LAWS["run_steps"].jax(batch, fewest, mean_noise)
         assert float(law) == pytest.approx(float(steps), rel=1e-12)
+
+
+@pytest.mark.parametrize("q", [0.5, 1.5, 2.0])
+def test_half_of_the_decrease_is_reached_without_a_surge_too(q):
+    half = common_ratio_half(4.0, 1.0, q)
+    decrease = LAWS["common_ratio_decrease"].jax
+    assert float(decrease(half, 1.0, 1.0, q, 2.0)) == pytest.approx(
+        0.5 * float(decrease(1e9, 1.0, 1.0, q, 2.0))
+    )
