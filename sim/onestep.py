@@ -118,15 +118,19 @@ def measure_one_step(
     _check_batch(batch)
     if average and batch != int(batch):
         raise ValueError(f"only a whole number of samples can be averaged, not {batch}")
-    if samples < 2:
-        raise ValueError(f"samples must be at least 2, not {samples}")
+    if not isinstance(samples, int | np.integer) or samples < 2:
+        raise ValueError(f"samples must be a whole number, at least 2, not {samples}")
     make_rule(rule, **parameters)
     ready = q.with_noise_factor(q.validated(problem))
     return _measure((rule, *sorted(parameters.items())), ready, batch, samples, key, average)
 
 
 def _check_batch(batch) -> None:
-    if not np.isfinite(batch) or batch < 1:
+    try:
+        good = np.isfinite(float(batch)) and float(batch) >= 1
+    except (TypeError, ValueError, OverflowError):
+        good = False
+    if not good:
         raise ValueError(f"batch must be a finite number ≥ 1, not {batch}")
 
 

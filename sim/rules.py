@@ -20,7 +20,7 @@ SATURATING = frozenset({"sign"})  # V is bounded: where noise is small it no lon
 
 def make_rule(name: str, **parameters) -> optax.GradientTransformation:
     """The rule called `name`; ValueError for an unknown name or parameter."""
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"unknown rule {name!r}; known: {', '.join(sorted(RULES))}")
     try:
         return RULES[name](**parameters)

@@ -434,7 +434,7 @@ def test_a_mean_of_zero_does_not_stop_the_measurement(estimate):
         ({"batch": np.nan}, "batch must be"),
         ({"batch": np.inf}, "batch must be"),
         ({"batch": 2.5, "average": True}, "only a whole number of samples"),
-        ({"samples": 1}, "samples must be at least 2, not 1"),
+        ({"samples": 1}, "samples must be a whole number, at least 2, not 1"),
         ({"rule": "adamant"}, "unknown rule 'adamant'"),
         ({"beta": 0.5}, "rule 'sign'"),
         ({"problem": Quadratic(jnp.ones(3), jnp.ones(2), jnp.ones(2))}, "the Hessian has shape"),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.core import eval_jaxpr
 
@@ -56,6 +57,16 @@ class Hessian(NamedTuple):
         return jax.lax.map(self.matvec, units, batch_size=ROWS_AT_ONCE)
 
 
+def real(name: str, value: Any) -> Array:
+    """A float array; ValueError naming the argument for what is not real numbers."""
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError
+        return jnp.asarray(value, float)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must consist of real numbers") from None
+
+
 def as_hessian(hessian: Any, size: int) -> Hessian:
     """Wrap a dense symmetric (d, d) array, or an operator with `matvec` and `diagonal`.
 
@@ -63,9 +74,11 @@ def as_hessian(hessian: Any, size: int) -> Hessian:
     Errors: ValueError for a wrong shape, an asymmetric array or non-finite entries.
     """
     if not hasattr(hessian, "matvec"):
-        return _dense(jnp.asarray(hessian, float), size)
+        return _dense(real("hessian", hessian), size)
+    if not hasattr(hessian, "diagonal"):
+        raise ValueError("a Hessian operator needs matvec and diagonal")
     diagonal = hessian.diagonal() if callable(hessian.diagonal) else hessian.diagonal
-    diagonal = jnp.asarray(diagonal, float)
+    diagonal = real("the Hessian's diagonal", diagonal)
     if diagonal.shape != (size,):
         raise ValueError(f"the Hessian's diagonal has shape {diagonal.shape}, expected ({size},)")
     if not bool(jnp.isfinite(diagonal).all()):

@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from theory.hessian import Hessian, as_hessian
+from theory.hessian import Hessian, as_hessian, real
 
 AGREEMENT = 1e-3  # float32 samples of a network, their σ taken elsewhere
 
@@ -47,7 +47,7 @@ def checked_problem(
 
 
 def _vector(name: str, value: ArrayLike) -> Array:
-    vector = jnp.asarray(value, float)
+    vector = real(name, value)
     if vector.ndim != 1 or vector.size == 0:
         raise ValueError(f"{name} must be a non-empty 1-D array, not of shape {vector.shape}")
     if not bool(jnp.isfinite(vector).all()):
@@ -73,8 +73,8 @@ def checked_sigma(sigma: ArrayLike | None, size: int) -> Array:
 
 
 def _batch(batch: ArrayLike) -> Array:
-    array = jnp.asarray(batch, float)
-    if array.ndim > 1:
+    array = real("batch", batch)
+    if array.ndim > 1 or array.size == 0:
         raise ValueError(f"batch must be a scalar or 1-D, not of shape {array.shape}")
     if not bool((jnp.isfinite(array) & (array >= 1)).all()):
         raise ValueError("batch must be finite and at least 1")
@@ -83,7 +83,7 @@ def _batch(batch: ArrayLike) -> Array:
 
 def checked_correlation(correlation: ArrayLike, size: int) -> Array:
     """A correlation matrix (size, size): symmetric, unit diagonal, positive semi-definite."""
-    matrix = jnp.asarray(correlation, float)
+    matrix = real("correlation", correlation)
     if matrix.shape != (size, size):
         raise ValueError(f"correlation has shape {matrix.shape}, expected ({size}, {size})")
     if not bool(jnp.isfinite(matrix).all()):
@@ -99,9 +99,8 @@ def checked_correlation(correlation: ArrayLike, size: int) -> Array:
 
 def checked_samples(noise_samples: ArrayLike, size: int) -> Array:
     """Centred per-sample gradients (n, size), n ≥ 2, in the precision in which they come."""
-    samples = jnp.asarray(noise_samples)
-    if not jnp.issubdtype(samples.dtype, jnp.floating):
-        samples = samples.astype(float)
+    floating = jnp.issubdtype(getattr(noise_samples, "dtype", object), jnp.floating)
+    samples = jnp.asarray(noise_samples) if floating else real("noise_samples", noise_samples)
     if samples.ndim != 2 or samples.shape[0] < 2 or samples.shape[1] != size:
         raise ValueError(f"noise_samples has shape {samples.shape}, expected (n ≥ 2, {size})")
     if not bool(jnp.isfinite(samples).all()):

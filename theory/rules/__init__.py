@@ -13,7 +13,7 @@ def lookup(name: str, parameters: Mapping[str, object]) -> tuple[Rule, dict[str,
 
     Errors: ValueError for an unknown rule or parameter.
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"unknown rule {name!r}; known: {', '.join(sorted(RULES))}")
     rule = RULES[name]
     unknown = sorted(set(parameters) - set(rule.parameters))
