@@ -257,3 +257,13 @@ def test_half_of_the_decrease_is_reached_without_a_surge_too(q):
     assert float(decrease(half, 1.0, 1.0, q, 2.0)) == pytest.approx(
         0.5 * float(decrease(1e9, 1.0, 1.0, q, 2.0))
     )
+
+
+def test_the_assembled_limit_is_the_law_of_the_plateau():
+    mu, sigma = np.array([0.3, -0.2, 0.0, 0.0]), np.ones(4)
+    rho = np.full((4, 4), 0.5) + 0.5 * np.eye(4)
+    hessian = np.diag([1.0, 2.0, 3.0, 4.0]) + 0.3
+    signs, coins = np.sign(mu), slice(2, 4)
+    silent = (hessian[coins, coins] * np.arcsin(rho[coins, coins])).sum()
+    law = LAWS["plateau"].jax(np.abs(mu).sum(), signs @ hessian @ signs, silent)
+    assert large_batch_limit(mu, hessian, sigma, rho) == pytest.approx(float(law))
