@@ -38,3 +38,10 @@ LOCAL_LAW = Hypothesis(
     "local_law", "at each loss every batch size makes the decrease of the local law, ΔL_max and "
     "B_noise being functions of the loss alone"
 )  # fmt: skip
+EMPIRICAL = Hypothesis("empirical", "an empirical or heuristic proposal, not derived")
+BELOW_NOISE = Hypothesis("below_noise", "B ≪ B_noise")
+ABOVE_NOISE = Hypothesis("above_noise", "B ≫ B_noise")
+HOMOGENEOUS = Hypothesis("homogeneous", "the rule is homogeneous: V(cĝ) = c^k V(ĝ) for c > 0")
+STRAIGHT = Hypothesis(
+    "straight", "the gradient shrinks without turning, along one eigenvalue of the Hessian"
+)

@@ -65,11 +65,21 @@ N_E = _symbol("N_E", "Σ ℰ_i μ_i", "loss/param", real=True)
 T_E = _symbol("T_E", "Σ ℰ_i² H_ii", "loss/param²", real=True)
 Q_E = _symbol("Q_E", "ℰᵀHℰ", "loss/param²", real=True)
 
+# Where all coordinates share one ratio
+q = _symbol("q", "coherence of the Hessian along the signs, Q/T (under Adam Q/(cT))", "1",
+            positive=True)  # fmt: skip
+v = _symbol("v", "variance of a coordinate of the update", "1", real=True)
+v_E = _symbol("v_E", "slope dv/dE of that variance against the mean", "1", real=True)
+eta = _symbol("eta", "factor by which every mean is multiplied", "1", positive=True)
+loss_0 = _symbol("L_0", "loss where B_noise was measured", "loss", positive=True)
+loss = _symbol("L", "loss", "loss", positive=True)
+
 # Scales of a law
 eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
 alpha = _symbol("alpha", "exponent of a power law", "1", positive=True)
 dL_max = _symbol("DeltaL_max", "largest expected decrease of the loss", "loss", positive=True)
 B_noise = _symbol("B_noise", "noise scale", "samples", positive=True)
+B_new = _symbol("B_new", "another batch size", "samples", positive=True)
 
 # Steps against samples
 steps = _symbol("S_steps", "optimizer steps to a given loss", "steps", positive=True)
