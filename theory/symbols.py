@@ -87,6 +87,13 @@ S_min = _symbol("S_min", "fewest steps, at infinite batch", "steps", positive=Tr
 samples = _symbol("E_samples", "samples to a given loss", "samples", positive=True)
 E_min = _symbol("E_min", "fewest samples, at the smallest batch", "samples", positive=True)
 
+# Parameters of update rules
+beta_1 = _symbol("beta_1", "decay of the average of gradients (momentum)", "1", positive=True)
+beta_2 = _symbol("beta_2", "decay of the average of squared gradients", "1", positive=True)
+eps_A = _symbol("epsilon_A", "softening of a sign: V = ĝ/√(ĝ² + ε_A²)", "loss/param", positive=True)
+c = _symbol("c", "factor by which averaging shrinks the noise variance", "1", positive=True)
+t_steps = _symbol("t_steps", "steps since the accumulator was zero", "steps", positive=True)
+
 # Variables of integration, of a limit or of a proof
 x = _symbol("x", "a real variable", "1", real=True)
 y = _symbol("y", "a second real variable", "1", real=True)
