@@ -45,3 +45,19 @@ HOMOGENEOUS = Hypothesis("homogeneous", "the rule is homogeneous: V(cĝ) = c^k V
 STRAIGHT = Hypothesis(
     "straight", "the gradient shrinks without turning, along one eigenvalue of the Hessian"
 )
+FROZEN = Hypothesis(
+    "frozen", "the mean gradient stands still while the rule's averages become stationary"
+)
+MEAN_FIELD = Hypothesis(
+    "mean_field", "the mean of a ratio is replaced by the ratio of means, over coordinates too"
+)
+WEAKLY_CORRELATED = Hypothesis(
+    "weakly_correlated", "B(r_i² + r_j²) ≪ 1 − |ρ_ij| for every pair, the peak D0/D1 included"
+)
+POSITIVE_D0 = Hypothesis("positive_D0", "D0 = T + (2/π)Σ_{i≠j} H_ij arcsin ρ_ij > 0")
+POSITIVE_D1 = Hypothesis(
+    "positive_D1",
+    "D1 = (2/π)Σ_{i≠j} H_ij [r_i r_j − ½ρ_ij(r_i² + r_j²)]/√(1 − ρ_ij²) > 0",
+)
+EQUICORRELATED = Hypothesis("equicorrelated", "s_i s_j ρ_ij is the same number for all pairs")
+NEARLY_PERFECT = Hypothesis("nearly_perfect", "1 − ρ ≪ 1")

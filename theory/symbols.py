@@ -74,6 +74,20 @@ eta = _symbol("eta", "factor by which every mean is multiplied", "1", positive=T
 loss_0 = _symbol("L_0", "loss where B_noise was measured", "loss", positive=True)
 loss = _symbol("L", "loss", "loss", positive=True)
 
+# Correlated noise, small batches: E[VᵀHV] ≈ D_0 + B D_1 + B² D_2, GᵀE[V] ∝ √B (M − B M_3/6)
+D_0 = _symbol("D_0", "curvature of random signs, T + (2/π)Σ_{i≠j} H_ij arcsin ρ_ij", "loss/param²",
+              positive=True)  # fmt: skip
+D_1 = _symbol("D_1", "its slope in B", "loss/param²", real=True)
+D_2 = _symbol("D_2", "half its second derivative in B", "loss/param²", real=True)
+M_3 = _symbol("M_3", "Σ μ_i r_i³", "loss/param", real=True)
+a_n = _symbol("a_n", "n-th Mehler coefficient of a sign", "1", real=True)
+a_before = _symbol("a_before", "the Mehler coefficient before it, a_{n−1}", "1", real=True)
+
+# Mean fields
+B_simple = _symbol("B_simple", "simple noise scale trΣ/|G|²", "samples", positive=True)
+N_nu = _symbol("N_nu", "Σ ν_i μ_i of the noiseless update ν", "loss/param", positive=True)
+Q_nu = _symbol("Q_nu", "curvature νᵀHν along the noiseless update ν", "loss/param²", positive=True)
+
 # Scales of a law
 eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
 alpha = _symbol("alpha", "exponent of a power law", "1", positive=True)
@@ -100,6 +114,7 @@ y = _symbol("y", "a second real variable", "1", real=True)
 z = _symbol("z", "a standard normal value", "1", real=True)
 u = _symbol("u", "artanh of a correlation", "1", real=True)
 t = _symbol("t", "a positive variable", "1", positive=True)
+w = _symbol("w", "a positive mixing variable, of density e^{−w}", "1", positive=True)
 
 # Indexed by coordinate; i and j run from 0
 i, j, n, b = sp.symbols("i j n b", integer=True, nonnegative=True)
