@@ -442,7 +442,7 @@ SAMPLES = np.array([[1.0, 1.0], [-1.0, -1.0]])
         ({"noise_samples": SAMPLES, "sigma": [1.0, 2.0]}, "sigma disagrees"),
         ({"noise_samples": SAMPLES, "draws": 1}, "draws must be at least 2"),
         ({"rule": "sign_sigmoid", "correlation": np.eye(2)}, "no law for correlated noise"),
-        ({"rule": "sign_sigmoid", "noise_samples": SAMPLES}, "no law for noise_samples"),
+        ({"rule": "sign_sigmoid", "noise_samples": SAMPLES}, "no law for correlated noise"),
     ],
     ids=lambda value: value if isinstance(value, str) else ",".join(value),
 )

@@ -1,16 +1,19 @@
-"""Correlated noise: the exact law for Gaussian gradients of any covariance.
+"""Correlated noise: tr(H cov V) for Gaussian gradients of any covariance.
 
 Real gradient noise resembles the Hessian, so that E[VᵀHV] can be many times what independent
-coordinates give. Two routes to it:
+coordinates give. The routes to it:
 
-* `covariance_trace`: a dense correlation (d, d); tr(H cov V) from the covariance of each pair.
-* `gaussian_draws`: n centred per-sample gradients C (n, d), a network's noise. The batch gradient
-  is drawn as μ + Cᵀξ/√(nB), ξ ~ N(0, I_n), which is Gaussian with the samples' own covariance.
+* `pair_trace`: a dense correlation (d, d) and the exact covariance of each pair.
+* `series_trace`: a dense correlation and the covariance as a series in ρ.
+* `sample_trace`: the series with n centred per-sample gradients C (n, d), no d × d array: for a
+  term l_i r_j ρ_ij, Σ_ij H_ij l_i r_j ρ_ij is the mean over samples of (l∘u)ᵀH(r∘u), u = C/σ.
+* `gaussian_draws`: C again, a network's noise; the batch gradient is drawn as μ + Cᵀξ/√(nB),
+  ξ ~ N(0, I_n), which is Gaussian with the samples' own covariance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,22 +25,24 @@ from theory.moments import sign_covariance
 ROWS_AT_ONCE = 64
 DRAWS_AT_ONCE = 64
 
-Pair = Callable[[Array, Array, Array, Array, Array, Array], Array]
+
+class Term(NamedTuple):
+    """One term ρ_ij^power left_i right_j of Cov(V_i, V_j), i ≠ j; `left`, `right` (d,)."""
+
+    power: int
+    left: Array
+    right: Array
+
+
+Pair = Callable[..., Array]
+Series = Callable[..., Sequence[Term]]
 
 
 class Curvature(NamedTuple):
-    """E[VᵀHV] by batch size, (b,), with the standard error of a Monte-Carlo mean (else zeros)."""
+    """A part of E[VᵀHV] by batch size, (b,), with its standard error (zeros where exact)."""
 
     value: Array
     sem: Array
-
-
-def sgd_pair(
-    mu_i: Array, sigma_i: Array, mu: Array, sigma: Array, rho: Array, batch: Array
-) -> Array:
-    """Cov(V_i, V_j) = ρ_ij σ_i σ_j / B of one coordinate with all, (d,)."""
-    del mu_i, mu
-    return rho * sigma_i * sigma / batch
 
 
 def sign_pair(
@@ -50,35 +55,112 @@ def sign_pair(
     return jnp.where(noisy, sign_covariance(h_i, h, rho), 0.0)
 
 
-@partial(jax.jit, static_argnums=0)
-def _off_diagonal_trace(
-    pair: Pair, mu: Array, sigma: Array, rho: Array, matrix: Array, batch: Array
+@partial(jax.jit, static_argnums=(0, 1))
+def _pair_trace(
+    pair: Pair,
+    parameters: tuple[tuple[str, Any], ...],
+    mu: Array,
+    sigma: Array,
+    rho: Array,
+    matrix: Array,
+    batch: Array,
 ) -> Array:
     def row(i: Array) -> Array:
-        covariance = pair(mu[i], sigma[i], mu, sigma, rho[i], batch)
+        covariance = pair(mu[i], sigma[i], mu, sigma, rho[i], batch, **dict(parameters))
         return matrix[i] @ covariance.at[i].set(0.0)
 
-    index = jnp.arange(mu.shape[0])
-    return jax.lax.map(row, index, batch_size=ROWS_AT_ONCE).sum()
+    return jax.lax.map(row, jnp.arange(mu.shape[0]), batch_size=ROWS_AT_ONCE).sum()
 
 
-def covariance_trace(
+def pair_trace(
     pair: Pair,
     mu: Array,
     sigma: Array,
-    variance_bd: Array,
     correlation: Array,
     hessian: Hessian,
     batch_b: Array,
+    parameters: Mapping[str, Any],
 ) -> Array:
-    """tr(H cov V) by batch size, (b,), with a dense correlation (d, d).
+    """Σ_{i≠j} H_ij Cov(V_i, V_j) by batch size, (b,), from the exact covariance of each pair.
 
-    The diagonal is Σ_i H_ii var V_i, from `variance_bd` (b, d); the rest is summed over rows,
-    so that no array of d × d × (quadrature points) is ever held.
+    Summed over rows, so that no array of d × d × (quadrature points) is ever held.
     """
-    matrix = hessian.rows(jnp.arange(mu.shape[0]))
-    rest = [_off_diagonal_trace(pair, mu, sigma, correlation, matrix, b) for b in batch_b]
-    return variance_bd @ hessian.diagonal + jnp.stack(rest)
+    matrix, known = hessian.rows(jnp.arange(mu.shape[0])), tuple(sorted(parameters.items()))
+    trace_b = [_pair_trace(pair, known, mu, sigma, correlation, matrix, b) for b in batch_b]
+    return jnp.stack(trace_b)
+
+
+@partial(jax.jit, static_argnums=0)
+def _series_trace(
+    powers: tuple[int, ...], left: Array, right: Array, rho: Array, matrix: Array
+) -> Array:
+    def row(i: Array) -> Array:
+        weighted = matrix[i].at[i].set(0.0) * rho[i] ** jnp.asarray(powers)[:, None]
+        return left[:, i] @ (weighted * right).sum(axis=1)
+
+    return jax.lax.map(row, jnp.arange(rho.shape[0]), batch_size=ROWS_AT_ONCE // 4).sum()
+
+
+def series_trace(terms_b: Sequence[Sequence[Term]], correlation: Array, hessian: Hessian) -> Array:
+    """Σ_{i≠j} H_ij Σ_terms ρ_ij^power left_i right_j by batch size, (b,)."""
+    matrix = hessian.rows(jnp.arange(correlation.shape[0]))
+    trace_b = []
+    for terms in terms_b:
+        powers = tuple(term.power for term in terms)
+        left, right = (jnp.stack(side) for side in zip(*(term[1:] for term in terms), strict=True))
+        trace_b.append(_series_trace(powers, left, right, correlation, matrix))
+    return jnp.stack(trace_b)
+
+
+def sample_trace(
+    terms_b: Sequence[Sequence[Term]],
+    samples: Array,
+    sigma: Array,
+    hessian: Hessian,
+    draws: int,
+    key: Array,
+) -> Curvature:
+    """The same from centred per-sample gradients (n, d): mean over samples of (l∘u)ᵀH(r∘u).
+
+    Power 1 takes every sample. A higher power p needs ρ^p = E[∏u_i]E[∏u_j] over p independent
+    samples each, and takes `draws` random p-tuples. What the terms claim of the diagonal is taken
+    off, for the exact variances stand there. The standard error counts the random tuples, and for
+    an operator that only estimates vᵀHv the spread of its values over samples.
+    """
+    unit = jnp.where(sigma > 0, samples / jnp.where(sigma > 0, sigma, 1.0), 0.0)
+    unit = unit.astype(samples.dtype)
+    value_b, variance_b = [], []
+    for terms in terms_b:
+        value = variance = jnp.zeros(())
+        for term in terms:
+            products = _products(unit, term.power, draws, jax.random.fold_in(key, term.power))
+            curvatures = _bilinear(hessian, term, products, key).astype(sigma.dtype)
+            value += curvatures.mean() - hessian.diagonal @ (term.left * term.right)
+            if term.power > 1 or hessian.sampled_quadratic is not None:
+                variance += curvatures.var(ddof=1) / curvatures.shape[0]
+        value_b.append(value)
+        variance_b.append(variance)
+    return Curvature(jnp.stack(value_b), jnp.sqrt(jnp.stack(variance_b)))
+
+
+def _products(unit: Array, power: int, draws: int, key: Array) -> Array:
+    """Products of `power` samples: all samples for power 1, else random tuples, (m, d)."""
+    if power == 1:
+        return unit
+    index = jax.random.randint(key, (power, draws), 0, unit.shape[0])
+    return unit[index].prod(axis=0)
+
+
+def _bilinear(hessian: Hessian, term: Term, products: Array, key: Array) -> Array:
+    """(l∘u)ᵀH(r∘u) for each row u of `products`, from two quadratics where l ≠ r."""
+    if term.left is term.right:
+        return hessian.quadratics(products * term.left.astype(products.dtype), key)
+    half_sum, half_gap = (term.left + term.right) / 2, (term.left - term.right) / 2
+    parts = [
+        hessian.quadratics(products * side.astype(products.dtype), key)
+        for side in (half_sum, half_gap)
+    ]
+    return parts[0] - parts[1]
 
 
 def gaussian_draws(
@@ -110,18 +192,3 @@ def gaussian_draws(
         values_mb.append(jnp.stack([quadratics(v, estimate_key) for v in updates_b], axis=-1))
     values = jnp.concatenate(values_mb)[:draws].astype(mu.dtype)
     return Curvature(values.mean(axis=0), values.std(axis=0, ddof=1) / jnp.sqrt(draws))
-
-
-def sgd_draws(
-    mu: Array, samples: Array, hessian: Hessian, batch_b: Array, draws: int, key: Array
-) -> Curvature:
-    """E[VᵀHV] = μᵀHμ + tr(HΣ)/B with Σ = CᵀC/n: exact, one product per sample and no draws.
-
-    Where the operator offers only estimates of vᵀHv, the standard error is that of their mean
-    over samples, which also counts the samples' own spread and so errs on the safe side.
-    """
-    del draws
-    curvatures = hessian.quadratics(samples, key).astype(mu.dtype)
-    estimated = hessian.sampled_quadratic is not None
-    sem = curvatures.std(ddof=1) / jnp.sqrt(samples.shape[0]) if estimated else jnp.zeros(())
-    return Curvature(hessian.quadratic(mu) + curvatures.mean() / batch_b, sem / batch_b)

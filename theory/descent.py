@@ -2,8 +2,8 @@
 
 For θ' = θ − εV and a loss with gradient mean G and Hessian H, the expected decrease is
 ΔL(ε) = εN − ½ε²D with N = GᵀE[V] and D = E[VᵀHV] = tr(H cov V) + E[V]ᵀH E[V].
-SymPy holds these scalar laws; `assemble` is the only place where sums over coordinates are
-taken, for d = 2 as for d = 10⁷.
+SymPy holds these scalar laws; the sums over coordinates are taken by `theory.coordinatewise`
+(or by a rule that couples its coordinates), for d = 2 as for d = 10⁷.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,6 @@ from jax import Array
 from theory import hypotheses as holds
 from theory.hessian import Hessian
 from theory.law import Law
-from theory.moments import Moments
 from theory.symbols import D, N, epsilon
 
 SOURCE = "Li et al. 2024 (2405.14578), Lemma 1, eqs. (6) and (7)"
@@ -52,19 +51,9 @@ class Optimum(NamedTuple):
     decrease: Array
 
 
-def independent_trace(moments: Moments, hessian: Hessian) -> Array:
-    """tr(H cov V) = Σ_i H_ii var V_i of independent coordinates, a scalar."""
-    return hessian.diagonal @ moments.variance
-
-
-def assemble(
-    gradient: Array, moments: Moments, hessian: Hessian, trace: Array
-) -> tuple[Array, Array]:
-    """N = GᵀE[V] and D = tr(H cov V) + E[V]ᵀH E[V], two scalars.
-
-    `gradient`, and both moments, (d,); `trace` is tr(H cov V), a scalar.
-    """
-    return gradient @ moments.mean, trace + hessian.quadratic(moments.mean)
+def numerator_and_curvature(gradient: Array, mean: Array, hessian: Hessian) -> tuple[Array, Array]:
+    """N = GᵀE[V] and the part E[V]ᵀH E[V] of D, two scalars; `gradient` and `mean` (d,)."""
+    return gradient @ mean, hessian.quadratic(mean)
 
 
 def optimum(numerator: Array, denominator: Array) -> Optimum:

@@ -1,13 +1,30 @@
-"""The register of laws, gathered from the modules that state them."""
+"""The register of laws, gathered from the modules that state them and from the rules' cards."""
 
-from theory import descent, moments, noise_scale, plateau, surge, tradeoff
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+
+import theory
 from theory.law import Law
+from theory.rules import MODULES, RULES
 
-_MODULES = (moments, descent, noise_scale, plateau, surge, tradeoff)
+NOT_LAWS = {"__main__", "derivations", "laws", "rules", "verify"}
 
-LAWS: dict[str, Law] = {
-    value.name: value
-    for module in _MODULES
-    for value in vars(module).values()
-    if isinstance(value, Law)
-}
+
+def _stated() -> Iterator[Law]:
+    names = (found.name for found in iter_modules(theory.__path__) if found.name not in NOT_LAWS)
+    for module in (*(import_module(f"theory.{name}") for name in names), *MODULES):
+        yield from (value for value in vars(module).values() if isinstance(value, Law))
+    for rule in RULES.values():
+        yield from () if rule.card is None else rule.card.laws
+
+
+def _gathered() -> dict[str, Law]:
+    laws: dict[str, Law] = {}
+    for law in _stated():
+        if laws.setdefault(law.name, law) is not law:
+            raise ValueError(f"two laws are called {law.name}")
+    return laws
+
+
+LAWS: dict[str, Law] = _gathered()

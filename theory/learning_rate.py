@@ -3,17 +3,14 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
-from theory.correlated import Curvature, covariance_trace
-from theory.descent import assemble, independent_trace, optimum
-from theory.moments import Moments
-from theory.problem import Problem, checked_problem
+from theory.descent import optimum
+from theory.problem import checked_problem
 from theory.rules import lookup
-from theory.rules.rule import Rule
+from theory.rules.rule import Budget
 
 
 class OneStep(NamedTuple):
@@ -41,6 +38,7 @@ def one_step(
     correlation: ArrayLike | None = None,
     noise_samples: ArrayLike | None = None,
     draws: int = 1024,
+    order: int | None = None,
     key: Array | None = None,
     **parameters: Any,
 ) -> OneStep:
@@ -63,12 +61,12 @@ def one_step(
     )
     if draws < 2:
         raise ValueError("draws must be at least 2")
-    batch_b = jnp.atleast_1d(problem.batch)
-    moments_b = [law.moments(problem.mu, problem.sigma, b, **known) for b in batch_b]
-    key = jax.random.key(0) if key is None else key
-    numerator, curvature = _sums(law, problem, moments_b, batch_b, draws, key)
-    best = optimum(numerator, curvature.value)
-    values = (numerator, curvature.value, best.lr_star, best.decrease, curvature.sem)
+    if order is not None and ((correlation is None and noise_samples is None) or order < 1):
+        raise ValueError("order must be at least 1, and needs correlation or noise_samples")
+    budget = Budget(draws, jax.random.key(0) if key is None else key, order)
+    sums = law.sums(problem, budget, **known)
+    best = optimum(sums.numerator, sums.denominator)
+    values = (sums.numerator, sums.denominator, best.lr_star, best.decrease, sums.sem)
     return OneStep(*(np.asarray(value).reshape(problem.batch.shape) for value in values))
 
 
@@ -82,6 +80,7 @@ def optimal_lr(
     correlation: ArrayLike | None = None,
     noise_samples: ArrayLike | None = None,
     draws: int = 1024,
+    order: int | None = None,
     key: Array | None = None,
     **parameters: Any,
 ) -> Any:
@@ -99,29 +98,8 @@ def optimal_lr(
         correlation=correlation,
         noise_samples=noise_samples,
         draws=draws,
+        order=order,
         key=key,
         **parameters,
     ).lr_star
     return float(lr_star) if lr_star.ndim == 0 else lr_star
-
-
-def _sums(
-    law: Rule, problem: Problem, moments_b: list[Moments], batch_b: Array, draws: int, key: Array
-) -> tuple[Array, Curvature]:
-    """N and D by batch size, with independent, correlated or sampled noise."""
-    mu, sigma, hessian, _, correlation, samples = problem
-    if samples is not None:
-        if law.draws is None:
-            raise ValueError(f"rule {law.name!r} has no law for noise_samples")
-        numerator = jnp.stack([mu @ mean for mean, _ in moments_b])
-        return numerator, law.draws(mu, samples, hessian, batch_b, draws, key)
-    if correlation is None:
-        trace_b = [independent_trace(moments, hessian) for moments in moments_b]
-    elif law.pair is None:
-        raise ValueError(f"rule {law.name!r} has no law for correlated noise")
-    else:
-        variance_bd = jnp.stack([variance for _, variance in moments_b])
-        trace_b = covariance_trace(law.pair, mu, sigma, variance_bd, correlation, hessian, batch_b)
-    sums = [assemble(mu, m, hessian, trace) for m, trace in zip(moments_b, trace_b, strict=True)]
-    numerator, denominator = (jnp.stack(column) for column in zip(*sums, strict=True))
-    return numerator, Curvature(denominator, jnp.zeros_like(denominator))

@@ -4,6 +4,7 @@ from functools import cache
 from importlib import import_module
 
 from theory.derivation import Derivation
+from theory.rules import MODULES, RULES
 
 ORDER = (
     "lemma1",
@@ -22,5 +23,11 @@ ORDER = (
 
 @cache
 def derivations() -> tuple[Derivation, ...]:
-    """All derivations, with what a report needs: statements, reasons and SymPy expressions."""
-    return tuple(import_module(f"{__name__}.{name}").DERIVATION for name in ORDER)
+    """All derivations, with what a report needs: statements, reasons and SymPy expressions.
+
+    The theorems in `ORDER`, then what the files of `theory.rules` and the rules' cards hold.
+    """
+    theorems = (import_module(f"{__name__}.{name}").DERIVATION for name in ORDER)
+    own = (module.DERIVATION for module in MODULES if hasattr(module, "DERIVATION"))
+    cards = (rule.card.derivation() for rule in RULES.values() if rule.card is not None)
+    return (*theorems, *own, *cards)

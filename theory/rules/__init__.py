@@ -1,11 +1,18 @@
-"""The table of update rules: a new rule is a new file and a new line here."""
+"""The table of update rules: every file of this folder that holds a `RULE` is in it."""
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
-from theory.rules import sgd, sign, sign_sigmoid
 from theory.rules.rule import Rule
 
-RULES: dict[str, Rule] = {module.RULE.name: module.RULE for module in (sgd, sign, sign_sigmoid)}
+MODULES = tuple(
+    import_module(f"{__name__}.{found.name}")
+    for found in iter_modules(__path__)
+    if found.name != "rule"
+)
+
+RULES: dict[str, Rule] = {module.RULE.name: module.RULE for module in MODULES}
 
 
 def lookup(name: str, parameters: Mapping[str, object]) -> tuple[Rule, dict[str, object]]:
