@@ -61,3 +61,7 @@ POSITIVE_D1 = Hypothesis(
 )
 EQUICORRELATED = Hypothesis("equicorrelated", "s_i s_j ρ_ij is the same number for all pairs")
 NEARLY_PERFECT = Hypothesis("nearly_perfect", "1 − ρ ≪ 1")
+LONG_MEMORY = Hypothesis(
+    "long_memory",
+    "the average of squares is long, Σ_k w_k² ≪ 1: β2 near 1 (Adagrad: many steps)",
+)

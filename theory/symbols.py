@@ -108,6 +108,16 @@ eps_A = _symbol("epsilon_A", "softening of a sign: V = ĝ/√(ĝ² + ε_A²)", "
 c = _symbol("c", "factor by which averaging shrinks the noise variance", "1", positive=True)
 t_steps = _symbol("t_steps", "steps since the accumulator was zero", "steps", positive=True)
 
+# V = Σ a_k g_k/√(Σ w_k g_k²) of the last gradients, in units of their deviation s, with Σa = Σw = 1
+A_t = _symbol("A_t", "½ Σ_k ln(1 + 2t w_k)", "1", positive=True)
+C_t = _symbol("C_t", "Σ_k w_k/(1 + 2t w_k)", "1", positive=True)
+D_a = _symbol("D_a", "Σ_k a_k/(1 + 2t w_k)", "1", positive=True)
+D_aa = _symbol("D_aa", "Σ_k a_k²/(1 + 2t w_k)", "1", positive=True)
+s_aa = _symbol("s_aa", "Σ_k a_k²", "1", positive=True)
+s_aw = _symbol("s_aw", "Σ_k a_k w_k", "1", positive=True)
+s_ww = _symbol("s_ww", "Σ_k w_k²", "1", positive=True)
+s_aaw = _symbol("s_aaw", "Σ_k a_k² w_k", "1", positive=True)
+
 # Variables of integration, of a limit or of a proof
 x = _symbol("x", "a real variable", "1", real=True)
 y = _symbol("y", "a second real variable", "1", real=True)
@@ -129,3 +139,5 @@ tau_ = _indexed("tau", "noise-free steps spent at each loss", "steps")
 beta_ = _indexed("beta", "noise scale at each loss", "samples")
 H_ = _indexed("H", "Hessian", "loss/param²")
 rho_ = _indexed("rho", "correlations", "1")
+a_ = _indexed("a", "weights of the last gradients in an average", "1")
+w_ = _indexed("w", "weights of their squares", "1")
