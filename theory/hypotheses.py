@@ -65,3 +65,4 @@ LONG_MEMORY = Hypothesis(
     "long_memory",
     "the average of squares is long, Σ_k w_k² ≪ 1: β2 near 1 (Adagrad: many steps)",
 )
+FIRST_ORDER = Hypothesis("first_order", "correlations so weak that their squares can be left out")

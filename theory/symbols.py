@@ -82,6 +82,9 @@ D_2 = _symbol("D_2", "half its second derivative in B", "loss/param²", real=Tru
 M_3 = _symbol("M_3", "Σ μ_i r_i³", "loss/param", real=True)
 a_n = _symbol("a_n", "n-th Mehler coefficient of a sign", "1", real=True)
 a_before = _symbol("a_before", "the Mehler coefficient before it, a_{n−1}", "1", real=True)
+n_order = _symbol("n_order", "order n of a Mehler coefficient", "1", positive=True)
+T_w = _symbol("T_w", "Σ w_i² H_ii with w_i = exp(−h_i²/2)", "loss/param²", real=True)
+K_w = _symbol("K_w", "E[(w∘u)ᵀH(w∘u)] over samples u of unit variance", "loss/param²", real=True)
 
 # Mean fields
 B_simple = _symbol("B_simple", "simple noise scale trΣ/|G|²", "samples", positive=True)
