@@ -66,3 +66,10 @@ LONG_MEMORY = Hypothesis(
     "the average of squares is long, Σ_k w_k² ≪ 1: β2 near 1 (Adagrad: many steps)",
 )
 FIRST_ORDER = Hypothesis("first_order", "correlations so weak that their squares can be left out")
+SMOOTH_SAMPLES = Hypothesis(
+    "smooth_samples", "a per-sample gradient has a density: its values are not on a lattice"
+)
+FOUR_MOMENTS = Hypothesis("four_moments", "a per-sample gradient has a finite fourth moment")
+GAUSSIAN_COPULA = Hypothesis(
+    "gaussian_copula", "the signs of a batch gradient are those of a thresholded Gaussian vector"
+)

@@ -91,6 +91,13 @@ B_simple = _symbol("B_simple", "simple noise scale trΣ/|G|²", "samples", posit
 N_nu = _symbol("N_nu", "Σ ν_i μ_i of the noiseless update ν", "loss/param", positive=True)
 Q_nu = _symbol("Q_nu", "curvature νᵀHν along the noiseless update ν", "loss/param²", positive=True)
 
+# Samples that are not Gaussian
+gamma_1 = _symbol("gamma_1", "skewness of a per-sample gradient", "1", real=True)
+kappa_4 = _symbol("kappa_4", "excess kurtosis of a per-sample gradient", "1", real=True)
+p = _symbol("p", "a probability", "1", positive=True)
+chi_abs = _symbol("chi_abs", "modulus of the characteristic function at t", "1", positive=True)
+chi_arg = _symbol("chi_arg", "argument of the characteristic function at t", "1", real=True)
+
 # Scales of a law
 eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
 alpha = _symbol("alpha", "exponent of a power law", "1", positive=True)
