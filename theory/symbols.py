@@ -97,6 +97,19 @@ kappa_4 = _symbol("kappa_4", "excess kurtosis of a per-sample gradient", "1", re
 p = _symbol("p", "a probability", "1", positive=True)
 chi_abs = _symbol("chi_abs", "modulus of the characteristic function at t", "1", positive=True)
 chi_arg = _symbol("chi_arg", "argument of the characteristic function at t", "1", real=True)
+T_nu = _symbol("T_nu", "Σ ν_i² H_ii of the noiseless update ν", "loss/param²", positive=True)
+
+# Matrices: a gradient of p × n entries, p ≤ n
+R_row = _symbol("R_row", "mean of squared gradients over a row", "loss²/param²", positive=True)
+C_col = _symbol("C_col", "mean of squared gradients over a column", "loss²/param²", positive=True)
+R_all = _symbol("R_all", "mean of squared gradients over all entries", "loss²/param²",
+                positive=True)  # fmt: skip
+p_short = _symbol("p_short", "shorter side of a gradient matrix", "1", positive=True)
+n_long = _symbol("n_long", "longer side of a gradient matrix", "1", positive=True)
+s_k = _symbol("s_k", "a singular value of the mean gradient matrix", "loss/param", positive=True)
+s_l = _symbol("s_l", "another of its singular values", "loss/param", positive=True)
+a_t = _symbol("a_t", "t and the self-energy of the rows", "loss/param", positive=True)
+b_t = _symbol("b_t", "t and the self-energy of the columns", "loss/param", positive=True)
 
 # Scales of a law
 eps_max = _symbol("epsilon_max", "largest optimal learning rate", "as ε", positive=True)
