@@ -123,9 +123,10 @@ def _steps(card: Card, general: tuple[Any, Any], where: tuple[sp.Basic, ...]) ->
     """Lemma 1, then every further entry of the card; the large-batch limit stands last."""
     e, v, lr = card.mean.expr, card.variance.expr, card.lr.expr
     curvature, numbers = T * v + Q * e**2, digits_where(*where)
+    of_mean = digits_where(*(c for c in where if c.free_symbols <= e.free_symbols))
     _, power = card.small.expr.as_independent(B)
     steps = [
-        Step(general[0], e, "The mean of every coordinate, up to its sign.", numbers,
+        Step(general[0], e, "The mean of every coordinate, up to its sign.", of_mean,
              (card.mean,)),
         Step(general[1], v, "Its variance.", numbers, (card.variance,)),
         Step(BEST_LR.at(G1 * e, curvature), lr, "Lemma 1 with N = G₁e and D = Tv + Qe².", numbers,
