@@ -9,6 +9,7 @@ import sympy as sp
 from theory import LAWS, derivations, verify
 from theory.__main__ import main
 from theory.derivation import EXACT, Check, Step
+from theory.hypotheses import EMPIRICAL
 
 verify_module = sys.modules["theory.verify"]
 NAMES = [derivation.name for derivation in derivations()]
@@ -61,7 +62,8 @@ def _chance():
 
 def test_every_law_is_established_by_a_step_that_ends_in_its_expression():
     established = {law: step for d in derivations() for step in d.steps for law in step.laws}
-    assert set(established) == set(LAWS.values())
+    proposals = {law for law in LAWS.values() if EMPIRICAL in law.holds}  # not to be derived
+    assert set(established) == set(LAWS.values()) - proposals
     inside = {law.name for law, step in established.items() if step.rhs != law.expr}
     inside -= {name for name in inside if name.endswith(("_common_peak", "_common_half"))}
     # scales and identities, which a step applies to other expressions instead
@@ -105,6 +107,15 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("common_ratio", "surging"): (0.5**0.5, 2 / 3),
     ("common_ratio", "common_ratio"): (1, 0.5503),
     ("tradeoff", "local_law"): (1, 1.8130),
+    ("surge_coherence", "positive_S"): (1, 0.4466),
+    ("surge_coherence", "common_ratio"): (1, 0.6697),
+    ("surge_place", "surging"): (1.0607, 1),
+    ("surge_drift", "homogeneous"): (2, 0.8),
+    ("surge_drift", "straight"): (5, 17),
+    ("rivals", "below_noise"): (1, 1 / 2),
+    ("rivals", "above_noise"): (1, 0.7899),
+    ("rivals", "empirical"): (1, 0.8661),
+    ("lower_bound", "diagonal"): (0.99, 1 / 2),
 }
 
 

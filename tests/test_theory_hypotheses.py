@@ -207,3 +207,58 @@ def test_without_local_law():
     assert many > 1.7 * few
     steps = LAWS["run_steps"].jax(np.array([4.0, 1e5]), 1.0, 10.0)
     assert steps[1] < steps[0]
+
+
+def test_without_below_noise():
+    """At the noise scale itself SGD has half the rate that linear scaling promises."""
+    problem = {"mu": [1.0, 2.0], "sigma": [9.0, 4.0], "hessian": np.diag([1.0, 0.5])}
+    scale = (81 + 0.5 * 16) / (1 + 0.5 * 4)
+    exact = optimal_lr("sgd", batch=np.array([scale, 1e12]), **problem)
+    linear = LAWS["linear_lr"].jax(scale, exact[1], scale)
+    assert float(linear) == pytest.approx(2 * exact[0])
+
+
+def test_without_above_noise():
+    """At the noise scale πκ²/2 sign descent is 21 % below its limit."""
+    problem = {"mu": [1.0], "sigma": [30.0], "hessian": [[1.0]]}
+    below, at_limit = optimal_lr("sign", batch=[450 * np.pi, 1e9], **problem)
+    assert below == pytest.approx(0.79 * at_limit, rel=1e-3)
+
+
+def test_without_empirical():
+    """No saturating or power law, whatever its exponent, falls; sign descent does, by 13 %."""
+    hessian = np.ones((4, 4))  # Q = 4T
+    lr = optimal_lr("sign", mu=np.ones(4), sigma=np.full(4, 30.0), hessian=hessian,
+                    batch=np.geomspace(1, 1e6, 60))  # fmt: skip
+    assert lr[-1] == pytest.approx(0.866 * lr.max(), rel=1e-3)
+    for name in ("alpha_lr", "power_lr", "knee_lr"):
+        curve = LAWS[name].jax(np.geomspace(1, 1e6, 60), 1.0, 100.0, 0.7)
+        assert (np.diff(curve) > -1e-12).all()
+
+
+def test_without_homogeneous():
+    """ĝ/√(ĝ² + ε²) is not homogeneous: halving μ does not move its curve by a factor of 4."""
+    rng = np.random.default_rng(4)
+
+    def mean(mu, batch, soft):
+        drawn = mu + rng.normal(size=400_000) / np.sqrt(batch)
+        return np.mean(drawn / np.sqrt(drawn**2 + soft**2))
+
+    assert mean(0.5, 4.0, 1e-9) == pytest.approx(mean(1.0, 1.0, 1e-9), abs=0.01)
+    assert mean(0.5, 4.0, 1.0) < 0.8 * mean(1.0, 1.0, 1.0)
+
+
+def test_without_straight():
+    """The stiff direction gone, the loss is a fifth, but the noise scale is 65 times as large."""
+    hessian = np.diag([1.0, 4.0])
+
+    def noise_scale(theta):
+        mu = hessian @ np.asarray(theta)
+        return np.trace(hessian) / (mu @ hessian @ mu)
+
+    early, late = (0.5 * np.diag(hessian) @ np.square(t) for t in ([1.0, 1.0], [1.0, 0.0]))
+    drifted = LAWS["peak_drift"].jax(noise_scale([1.0, 1.0]), early, late)
+    assert float(drifted) == pytest.approx(5 * noise_scale([1.0, 1.0]))
+    assert noise_scale([1.0, 0.0]) == pytest.approx(65 * noise_scale([1.0, 1.0]))
+    straight = LAWS["peak_drift"].jax(noise_scale([1.0, 0.0]), 0.5, 0.5 * 0.3**2)
+    assert float(straight) == pytest.approx(noise_scale([0.3, 0.0]))

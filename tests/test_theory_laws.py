@@ -14,8 +14,9 @@ from theory.law import Law
 from theory.symbols import SYMBOLS, B, mu, sigma
 
 ALL = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
-# Points at which every law is defined: Q > 2T, |rho| < 1, S_steps > S_min
-VALUES = {"T": 0.4, "Q": 2.3, "rho": -0.6, "h": 0.3, "k": -0.8, "S_steps": 5.0, "E_samples": 90.0}
+# Points at which every law is defined: Q > 2T, q > 2, |rho| < 1, S_steps > S_min
+VALUES = {"T": 0.4, "Q": 2.3, "rho": -0.6, "h": 0.3, "k": -0.8, "S_steps": 5.0, "E_samples": 90.0,
+          "q": 3.7}  # fmt: skip
 
 
 def point(law):
@@ -67,7 +68,7 @@ class JavaScriptMath:
     """The part of JavaScript's Math that the laws use."""
 
     PI, SQRT2 = math.pi, math.sqrt(2)
-    sqrt, exp, pow, abs = math.sqrt, math.exp, math.pow, abs
+    sqrt, exp, log, pow, abs = math.sqrt, math.exp, math.log, math.pow, abs
     asin, sinh, cosh = math.asin, math.sinh, math.cosh
 
 

@@ -15,9 +15,15 @@ ORDER = (
     "power_law",
     "small_batch",
     "sign_covariance",
+    "edgeworth",
     "large_batch",
     "common_ratio",
     "tradeoff",
+    "surge_coherence",
+    "surge_place",
+    "surge_drift",
+    "rivals",
+    "lower_bound",
 )
 
 
