@@ -69,7 +69,7 @@ def test_every_law_is_established_by_a_step_that_ends_in_its_expression():
     # scales and identities, which a step applies to other expressions instead
     assert inside == {
         *("sgd_noise_scale", "eps_max", "noise_scale", "regime"),
-        *("common_ratio_half", "critical_batch", "tradeoff"),
+        *("common_ratio_half", "critical_batch", "tradeoff", "mehler_next"),
     }
 
 
@@ -103,6 +103,7 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("small_batch", "noisy"): (12.5327, 0.5192),
     ("sign_covariance", "jointly_gaussian"): (0, 0.7519),
     ("sign_covariance", "zero_means"): (1 / 3, 0.01414),
+    ("mehler", "first_order"): (3.1459, 3.4257),
     ("large_batch", "no_vanishing_mean"): (1, 1 / 2),
     ("common_ratio", "surging"): (0.5**0.5, 2 / 3),
     ("common_ratio", "common_ratio"): (1, 0.5503),

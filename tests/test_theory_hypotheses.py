@@ -262,3 +262,11 @@ def test_without_straight():
     assert noise_scale([1.0, 0.0]) == pytest.approx(65 * noise_scale([1.0, 1.0]))
     straight = LAWS["peak_drift"].jax(noise_scale([1.0, 0.0]), 0.5, 0.5 * 0.3**2)
     assert float(straight) == pytest.approx(noise_scale([0.3, 0.0]))
+def test_without_first_order():
+    """Two coins of correlation 0.9: their signs agree more than the first order tells."""
+    both = np.ones((2, 2))
+    noise = {"correlation": np.array([[1, 0.9], [0.9, 1]])}
+    given = {"mu": [1e-9, 1e-9], "sigma": [1.0, 1.0], "hessian": both, "batch": 1}
+    exact = one_step("sign", **given, **noise).denominator
+    assert exact == pytest.approx(2 + 4 / np.pi * np.arcsin(0.9))
+    assert one_step("sign", **given, **noise, order=1).denominator < 0.93 * exact

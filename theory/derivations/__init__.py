@@ -16,6 +16,7 @@ ORDER = (
     "small_batch",
     "sign_covariance",
     "edgeworth",
+    "mehler",
     "large_batch",
     "common_ratio",
     "tradeoff",
