@@ -262,6 +262,8 @@ def test_without_straight():
     assert noise_scale([1.0, 0.0]) == pytest.approx(65 * noise_scale([1.0, 1.0]))
     straight = LAWS["peak_drift"].jax(noise_scale([1.0, 0.0]), 0.5, 0.5 * 0.3**2)
     assert float(straight) == pytest.approx(noise_scale([0.3, 0.0]))
+
+
 def test_without_first_order():
     """Two coins of correlation 0.9: their signs agree more than the first order tells."""
     both = np.ones((2, 2))
@@ -270,3 +272,19 @@ def test_without_first_order():
     exact = one_step("sign", **given, **noise).denominator
     assert exact == pytest.approx(2 + 4 / np.pi * np.arcsin(0.9))
     assert one_step("sign", **given, **noise, order=1).denominator < 0.93 * exact
+
+
+def test_without_long_memory():
+    """β2 = 0 is the sign, whose variance at a strong signal is far below what β2 → 1 gives."""
+    z = 3 + np.random.default_rng(4).normal(size=400_000)
+    limit = float(LAWS["adam_variance"].jax(3.0, 1.0, 1.0, 0.0))
+    assert limit == pytest.approx(0.1)
+    assert np.sign(z).var() < 0.1 * limit
+
+
+def test_without_frozen():
+    """A gradient that turned a moment ago: Adam still moves the old way."""
+    mean, square = -1.0, 1.0
+    mean, square = 0.9 * mean + 0.1, 0.999 * square + 0.001
+    assert mean / np.sqrt(square) == pytest.approx(-0.8)
+    assert LAWS["adam_mean"].jax(1.0, 1e-9, 1.0) == pytest.approx(1)

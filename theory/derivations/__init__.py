@@ -16,6 +16,8 @@ ORDER = (
     "small_batch",
     "sign_covariance",
     "edgeworth",
+    "enumeration",
+    "copula",
     "mehler",
     "large_batch",
     "common_ratio",
@@ -25,6 +27,10 @@ ORDER = (
     "surge_drift",
     "rivals",
     "lower_bound",
+    "ratio",
+    "adam",
+    "adam_correction",
+    "adagrad",
 )
 
 
