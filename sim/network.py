@@ -51,8 +51,11 @@ def at_point(logits: Logits, theta, population: Population) -> Point:
 
 
 def direction(rule: str, gradient):
-    """V of a rule without state, for each row of batch gradients (m, d)."""
-    return first_direction(make_rule(rule), gradient)
+    """V of a rule without memory, for each row of batch gradients (m, d)."""
+    made = make_rule(rule)
+    if made.burn_in != 0:
+        raise ValueError(f"rule {rule!r} has a memory: single minibatches do not show its step")
+    return first_direction(made, gradient)
 
 
 def minibatch_step(rule: str, point: Point, *, batch: int, resolution: float, limit: int, key):

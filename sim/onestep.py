@@ -13,11 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim import quadratic as q
+from sim.draws import Course, chain_products, draw_products
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
-from sim.rules import SATURATING, first_direction, make_rule
-
-CHUNK_FLOATS = 2**20  # normals drawn at once: a few MB, and two-dimensional
-CHUNK_ROWS = 4096
+from sim.plan import Plan, check_batch, planned
+from sim.rules import make_rule
 
 
 class OneStep(NamedTuple):
@@ -34,45 +33,6 @@ class OneStep(NamedTuple):
     def estimates(self) -> tuple[Estimate, ...]:
         """`lr_star`, `decrease`, `numerator`, `denominator`."""
         return self[:4]
-
-
-def _noise_mean_direct(noise, key, rows: int, batch):
-    """Mean noise of `batch` samples (rows, d), drawn at once: N(0, Σ/B)."""
-    return q.draw_noise(noise, key, rows) / jnp.sqrt(batch)
-
-
-def _noise_mean_averaged(noise, key, rows: int, batch):
-    """Mean noise of `batch` samples (rows, d), really averaged over the samples."""
-
-    def add(i, total):
-        return total + q.draw_noise(noise, jax.random.fold_in(key, i), rows)
-
-    zero = jnp.zeros((rows, noise.shape[0]), noise.dtype)
-    return jax.lax.fori_loop(0, batch.astype(jnp.int32), add, zero) / batch
-
-
-def draw_products(problem, rule, key, rows: int, batch, average: bool):
-    """VᵀG and VᵀHV of `rows` antithetic pairs of steps, as (rows, 2).
-
-    The two steps of a pair see opposite noise, which Gaussian samples allow, and are averaged:
-    the part of VᵀG that is odd in the noise cancels, and its variance falls.
-    """
-    noise_mean = _noise_mean_averaged if average else _noise_mean_direct
-    mean = q.gradient(problem)
-    noise = noise_mean(problem.noise, key, rows, batch)
-
-    def products(batch_gradient):
-        v = first_direction(rule, batch_gradient)
-        slope = jnp.matmul(v, mean, precision=q.HIGHEST)
-        return jnp.stack([slope, q.quadratic_form(problem.hessian, v)], axis=-1)
-
-    return 0.5 * (products(mean + noise) + products(mean - noise))
-
-
-@partial(jax.jit, static_argnames=("rule", "rows", "average"))
-def _chunk(problem, batch, key, *, rule, rows: int, average: bool):
-    transform = make_rule(rule[0], **dict(rule[1:]))
-    return chunk_moments(draw_products(problem, transform, key, rows, batch, average))
 
 
 def one_step_from(moments: Moments, spans: tuple[float, float]) -> OneStep:
@@ -102,75 +62,77 @@ def measure_one_step(
     batch,
     samples: int,
     key,
+    burn_in: int | None = None,
+    steps: int | None = None,
     average: bool = False,
     **parameters,
 ) -> OneStep:
-    """Monte Carlo of one step of `rule` at batch size `batch`, over at least `samples` antithetic
-    pairs of draws of V (`n` of the estimates counts pairs).
+    """Monte Carlo of one step of `rule` at batch size `batch`, θ and so the gradient's law frozen.
 
-    The batch mean is drawn from N(G, Σ/B); `average=True` draws and averages B samples instead (to
-    check the former; its cost grows with B).  `samples` is rounded up to whole chunks.  Runs in the
-    problem's dtype, memory bounded by chunks, same key → same result.
+    A rule without memory is measured on at least `samples` antithetic pairs of draws of V (single
+    draws where the noise is skewed), and `n` of the estimates counts them.  A rule with memory runs
+    in chains, of independent draws: `burn_in` steps (default: the rule's own), then steps that are
+    measured, at least `samples` of them over all pairs of chains.  A pair's average over its steps
+    is one draw, and `n` counts pairs.  With `steps`, V of exactly that step of at least `samples`
+    pairs of chains is measured instead; a rule without a stationary state (adagrad) demands it.
 
-    Raises ValueError for an unknown rule, batch < 1 or not finite (or not whole, to average),
-    samples < 2, or a malformed problem.
+    The batch mean is drawn by its law (see `quadratic.draw_noise_mean`); `average=True` draws and
+    averages B samples instead (to check the former; its cost grows with B).  `samples` is rounded
+    up to whole chunks.  Runs in the problem's dtype, memory bounded by chunks, same key → same
+    result.
+
+    Raises ValueError for an unknown rule or a wrong parameter, batch < 1 or not finite (or not
+    whole, to average), samples < 2, a burn-in or steps that do not apply, or a malformed problem.
     """
-    _check_batch(batch)
-    if average and batch != int(batch):
-        raise ValueError(f"only a whole number of samples can be averaged, not {batch}")
     if not isinstance(samples, int | np.integer) or samples < 2:
         raise ValueError(f"samples must be a whole number, at least 2, not {samples}")
-    make_rule(rule, **parameters)
-    ready = q.with_noise_factor(q.validated(problem))
-    return _measure((rule, *sorted(parameters.items())), ready, batch, samples, key, average)
-
-
-def _check_batch(batch) -> None:
-    try:
-        good = np.isfinite(float(batch)) and float(batch) >= 1
-    except (TypeError, ValueError, OverflowError):
-        good = False
-    if not good:
-        raise ValueError(f"batch must be a finite number ≥ 1, not {batch}")
-
-
-def _measure(rule: tuple, problem, batch, samples: int, key, average: bool) -> OneStep:
-    rows, size = _rows(problem), jnp.asarray(batch, problem.theta.dtype)
-    chunks = [
-        _chunk(problem, size, jax.random.fold_in(key, index), rule=rule, rows=rows, average=average)
-        for index in range(-(-samples // rows))
-    ]
-    return one_step_from(merged(rows, chunks), _spans(problem, rule))
-
-
-def _rows(problem) -> int:
-    """Pairs of draws in a chunk."""
-    return int(np.clip(CHUNK_FLOATS // problem.theta.size, 2, CHUNK_ROWS))
+    plan = planned(rule, problem, burn_in, steps, average, parameters)
+    check_batch(plan, batch)
+    return _measure(plan, batch, *plan.size(samples), key)
 
 
 def measure_to(
-    resolution: float, rule: str, problem: q.Quadratic, *, batches, limit: int, key, **parameters
+    resolution: float,
+    rule: str,
+    problem: q.Quadratic,
+    *,
+    batches,
+    limit: int,
+    key,
+    burn_in: int | None = None,
+    steps: int | None = None,
+    **parameters,
 ) -> list[OneStep]:
     """`measure_one_step` per batch size, with as many draws as bring every relative standard error
     to `resolution`.
 
     A pilot run of one chunk sets the number of draws and is then discarded, so that the stopping
-    rule cannot bias the result; at most `limit` pairs are drawn, and the estimate says what was
-    reached.  Raises ValueError as `measure_one_step` does.
+    rule cannot bias the result; at most `limit` pairs are drawn (of chains: pairs of measured
+    steps), and the estimate says what was reached.  Raises ValueError as `measure_one_step` does.
     """
+    plan = planned(rule, problem, burn_in, steps, False, parameters)
     for batch in batches:
-        _check_batch(batch)
-    make_rule(rule, **parameters)
-    ready = q.with_noise_factor(q.validated(problem))
-    name = (rule, *sorted(parameters.items()))
-    steps = []
+        check_batch(plan, batch)
+    measured = []
     for index, batch in enumerate(batches):
         pilot_key, main_key = jax.random.split(jax.random.fold_in(key, index))
-        pilot = _measure(name, ready, batch, 2, pilot_key, False)
-        needed = np.nanmax([_draws_for(resolution, part) for part in pilot.estimates])
-        samples = int(np.clip(needed, 2, limit))
-        steps.append(_measure(name, ready, batch, samples, main_key, False))
-    return steps
+        pilot = _measure(plan, batch, plan.pilot_looks, 1, pilot_key)
+        size = plan.size(*_needed(resolution, pilot, plan.pilot_looks, limit))
+        measured.append(_measure(plan, batch, *size, main_key))
+    return measured
+
+
+def _needed(resolution: float, pilot: OneStep, looks: int, limit: int) -> tuple[int, int]:
+    """Measured steps, and chains, that bring every part to `resolution`, from 2 to `limit`.
+
+    More steps of a chain serve where draws varied.  Where none did, a chain says once that it saw
+    nothing, and only more chains help.
+    """
+    parts = pilot.estimates
+    steps = [looks * _draws_for(resolution, part) for part in parts if part.varied]
+    chains = [_draws_for(resolution, part) for part in parts if not part.varied]
+    most_steps, most_chains = (np.nanmax([2.0, *some]) for some in (steps, chains))
+    return int(min(most_steps, limit)), int(min(most_chains, limit))
 
 
 def _draws_for(resolution: float, part: Estimate) -> float:
@@ -183,16 +145,38 @@ def _draws_for(resolution: float, part: Estimate) -> float:
     return part.n * (ratio**2 if part.varied else ratio)
 
 
-def _spans(problem, rule: tuple) -> tuple[float, float]:
+@partial(jax.jit, static_argnames=("rule", "rows", "average"))
+def _chunk(problem, batch, key, course: Course | None, *, rule, rows: int, average: bool):
+    made = make_rule(rule[0], **dict(rule[1:]))
+    if course is None:
+        return chunk_moments(draw_products(problem, made, key, rows, batch, average))
+    return chunk_moments(chain_products(problem, made, key, rows, batch, average, course))
+
+
+def _measure(plan: Plan, batch, looks: int, chunks: int, key) -> OneStep:
+    size = jnp.asarray(batch, plan.problem.theta.dtype)
+    moments = [
+        _chunk(
+            plan.problem, size, jax.random.fold_in(key, index), plan.course(looks),
+            rule=plan.name, rows=plan.rows, average=plan.average,
+        )
+        for index in range(chunks)
+    ]  # fmt: skip
+    return one_step_from(merged(plan.rows, moments), _spans(plan))
+
+
+def _spans(plan: Plan) -> tuple[float, float]:
     """Bounds on the range of VᵀG and VᵀHV, for where no two draws differed.
 
-    A saturating rule then has |V_i| at most what it is without noise, and rare draws may have gone
-    unseen.  For any other rule pairs agree only by the antithetic identity: nothing is unseen.
+    Where V is constant but for jumps, rare jumps may have gone unseen, and |V_i| ≤ 1 (0 where
+    μ_i = 0, as noise would have moved it).  A V that moves smoothly and is seen to move by less
+    than rounding is many standard deviations from anywhere else: nothing is unseen.  A V that is
+    linear in the gradient makes pairs agree on VᵀG by the antithetic identity: nothing is, either.
     """
-    if rule[0] not in SATURATING:
+    mean, h = q.gradient(plan.problem), plan.problem.hessian
+    if not plan.saturates:
         return 0.0, 0.0
-    transform, mean, h = make_rule(rule[0], **dict(rule[1:])), q.gradient(problem), problem.hessian
-    v = jnp.abs(jnp.asarray(transform.update(mean, transform.init(mean))[0]))
+    v = jnp.abs(jnp.sign(mean))
     if isinstance(h, q.DiagonalPlusLowRank):
         reach = (jnp.abs(h.diagonal) * v**2).sum()
         reach += ((v @ jnp.abs(h.factor)) ** 2 * jnp.abs(h.weights)).sum()

@@ -1,8 +1,9 @@
 """Quadratic problems whose Hessian and gradient noise are known exactly.
 
-One sample's loss is ℓ(θ; ξ) = ½ θᵀHθ + ξᵀθ with ξ ~ N(0, Σ), so its gradient is Hθ + ξ: mean
-G = Hθ, covariance Σ, Hessian H.  The mean of a batch of B such gradients is exactly N(G, Σ/B), so
-it can be drawn directly, at a cost that does not depend on B.
+One sample's loss is ℓ(θ; ξ) = ½ θᵀHθ + ξᵀθ with noise ξ of mean 0 and covariance Σ, so its
+gradient is Hθ + ξ: mean G = Hθ, covariance Σ, Hessian H.  Where ξ is Gaussian the mean of a batch
+of B such gradients is exactly N(G, Σ/B), so it can be drawn directly, at a cost that does not
+depend on B; so it is for the other families whose batch mean has a known law.
 """
 
 from typing import NamedTuple
@@ -11,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+
+from sim.families import FAMILIES, Family, family
 
 HIGHEST = jax.lax.Precision.HIGHEST  # accelerators otherwise round matrix products
 SYMMETRY_TOLERANCE = 1e-5
@@ -30,11 +33,15 @@ class Quadratic(NamedTuple):
     hessian: (d,) diagonal, (d, d) dense, or `DiagonalPlusLowRank`.
     theta: (d,) the point at which the step is taken.
     noise: (d,) standard deviation, (d, d) covariance, or (d, k) factor L with Σ = LLᵀ, k ≠ d.
+    family: of the noise, by name (see `families`): ξ = σ∘z or L z with z i.i.d. of that family.
+    Beyond the Gaussian the law depends on the factor, not on Σ alone: a covariance stands for the
+    factor U√λ of its eigenvectors U.
     """
 
     hessian: Array | DiagonalPlusLowRank
     theta: Array
     noise: Array
+    family: str | Family = FAMILIES["gaussian"]
 
 
 def matvec(hessian, v):
@@ -105,10 +112,42 @@ def with_noise_factor(problem: Quadratic) -> Quadratic:
     return problem._replace(noise=jnp.asarray(factor, problem.theta.dtype))
 
 
-def draw_noise(factor, key, rows: int):
-    """ξ (rows, d) of single samples; `factor` is σ (d,), or L (d, k) with Σ = LLᵀ."""
-    z = jax.random.normal(key, (rows, factor.shape[-1]), factor.dtype)
+def _coloured(factor, z):
+    """ξ of z (rows, k): σ∘z for a factor σ (d,), L z for a factor L (d, k)."""
     return z * factor if factor.ndim == 1 else jnp.matmul(z, factor.T, precision=HIGHEST)
+
+
+def draw_noise(problem: Quadratic, key, rows: int):
+    """ξ (rows, d) of single samples; the problem's noise is σ, or a factor L."""
+    factor, z = problem.noise, family(problem.family)
+    return _coloured(factor, z.draw(key, (rows, factor.shape[-1]), factor.dtype))
+
+
+def draw_noise_mean(problem: Quadratic, key, rows: int, batch):
+    """Mean of the noise of `batch` samples (rows, d), drawn at once by its law.
+
+    A family without a known law is averaged over drawn samples, at a cost that grows with `batch`.
+    """
+    factor, z = problem.noise, family(problem.family)
+    if z.mean is None:
+        return averaged_noise(problem, key, rows, batch)
+    return _coloured(factor, z.mean(key, (rows, factor.shape[-1]), factor.dtype, batch))
+
+
+def averaged_noise(problem: Quadratic, key, rows: int, batch):
+    """Mean of the noise of `batch` samples (rows, d), really averaged over the samples."""
+
+    def add(i, total):
+        return total + draw_noise(problem, jax.random.fold_in(key, i), rows)
+
+    zero = jnp.zeros((rows, problem.noise.shape[0]), problem.noise.dtype)
+    return jax.lax.fori_loop(0, batch.astype(jnp.int32), add, zero) / batch
+
+
+def sample_gradients(problem: Quadratic, key, n: int):
+    """Gradients Hθ + ξ (n, d) of n drawn samples, of a problem as `Quadratic` takes it."""
+    ready = with_noise_factor(validated(problem))
+    return gradient(ready) + draw_noise(ready, key, n)
 
 
 def rotated(eigenvalues, key, dtype=jnp.float32):
@@ -151,4 +190,4 @@ def validated(problem: Quadratic) -> Quadratic:
     for name, part in (("theta", theta), ("Hessian", hessian), ("noise", noise)):
         if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(part)):
             raise ValueError(f"the {name} holds a value that is not finite")
-    return Quadratic(hessian, theta, noise)
+    return Quadratic(hessian, theta, noise, family(problem.family))

@@ -13,8 +13,9 @@ from scipy.stats import binomtest, multivariate_normal, norm
 from scipy.stats import t as student
 
 from sim import DiagonalPlusLowRank, OneStep, Quadratic, measure_one_step, onestep, rules
+from sim.draws import draw_products
 from sim.estimate import Z95, Estimate
-from sim.onestep import draw_products, measure_to
+from sim.onestep import measure_to
 from sim.quadratic import dense, gradient, rotated, validated, with_noise_factor
 from sim.rules import make_rule
 
@@ -325,7 +326,8 @@ def test_memory_is_bounded_by_chunks_and_samples_round_up_to_them():
     assert (
         measured("sgd", at_gradient(HESSIANS["dense"], SIGMA), 1, samples=4097).numerator.n == 8192
     )
-    wide = Quadratic(*(jnp.ones(2**19, jnp.float32),) * 3)
+    many = jnp.ones(2**19, jnp.float32)
+    wide = Quadratic(many, many, many)
     assert measured("sgd", wide, 1, samples=3).numerator.n == 4
 
 
@@ -353,10 +355,14 @@ def fresh_compilation():
     CHUNK.clear_cache()
 
 
+def climbs():
+    return rules.UpdateRule(optax.scale(-1.0))
+
+
 BROKEN = {
-    "a rule that climbs": (rules, "RULES", {**rules.RULES, "sign": lambda: optax.scale(-1.0)}),
+    "a rule that climbs": (rules, "RULES", {**rules.RULES, "sign": climbs}),
     "noise that does not average": (
-        onestep, "_noise_mean_direct", lambda n, k, r, b: onestep.q.draw_noise(n, k, r) / b
+        onestep.q, "draw_noise_mean", lambda p, k, r, b: onestep.q.draw_noise(p, k, r) / b
     ),
     "curvature of the other sign": (
         onestep.q, "quadratic_form", lambda h, v: (v**2).sum(-1) * 2 - ((v @ h) * v).sum(-1)
@@ -444,7 +450,7 @@ def test_a_mean_of_zero_does_not_stop_the_measurement(estimate):
 def test_bad_input_is_named(change, message):
     good: dict[str, Any] = {
         "rule": "sign",
-        "problem": Quadratic(*(jnp.ones(2),) * 3),
+        "problem": Quadratic(jnp.ones(2), jnp.ones(2), jnp.ones(2)),
         "batch": 1,
         "samples": 2,
     }
@@ -463,7 +469,7 @@ def test_bad_input_is_named(change, message):
 def test_bad_input_is_named_before_any_draw(change, message):
     good: dict[str, Any] = {
         "rule": "sign",
-        "problem": Quadratic(*(jnp.ones(2),) * 3),
+        "problem": Quadratic(jnp.ones(2), jnp.ones(2), jnp.ones(2)),
         "batches": (1,),
     }
     with pytest.raises(ValueError, match=message):

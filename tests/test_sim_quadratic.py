@@ -142,8 +142,7 @@ def test_per_sample_gradients_have_the_declared_mean_and_covariance(kind):
     """Resolution: a variance off by z √(2/40000) = 3.6 % is seen."""
     noise, covariance = NOISES[kind]
     p = problem("dense", noise)
-    factor = q.with_noise_factor(p).noise
-    xi = q.draw_noise(factor, jax.random.key(5), 40_000)
+    xi = q.draw_noise(q.with_noise_factor(p), jax.random.key(5), 40_000)
     x = np.asarray(jax.vmap(lambda s: jax.grad(lambda t: q.sample_loss(p, t, s))(p.theta))(xi))
     mean = SYMMETRIC @ THETA
     limit = norm.isf(FALSE_ALARM / 2 / (D + D * (D + 1) / 2))
@@ -176,14 +175,15 @@ def test_a_deviation_and_a_factor_stay_as_they_are(kind):
 
 
 def test_a_factor_of_one_column_drives_all_coordinates_together():
-    xi = np.asarray(q.draw_noise(jnp.asarray([[1.0], [-2.0]]), jax.random.key(0), 10))
+    column = Quadratic(jnp.ones(2), jnp.ones(2), jnp.asarray([[1.0], [-2.0]]))
+    xi = np.asarray(q.draw_noise(column, jax.random.key(0), 10))
     np.testing.assert_allclose(xi[:, 1], -2 * xi[:, 0])
 
 
 def test_noise_without_spread_is_zero():
     for noise in (np.zeros(D), np.zeros((D, D)), np.zeros((D, 2))):
-        factor = q.with_noise_factor(problem("dense", noise)).noise
-        assert not q.draw_noise(factor, jax.random.key(0), 10).any()
+        still = q.with_noise_factor(problem("dense", noise))
+        assert not q.draw_noise(still, jax.random.key(0), 10).any()
 
 
 # Dtype
@@ -195,7 +195,7 @@ def test_everything_takes_the_dtype_of_theta(kind, dtype):
     for noise, _ in NOISES.values():
         p = q.with_noise_factor(problem(kind, noise, dtype=dtype))
         assert {leaf.dtype for leaf in jax.tree.leaves(p)} == {jnp.dtype(dtype)}
-        assert q.draw_noise(p.noise, jax.random.key(0), 3).dtype == dtype
+        assert q.draw_noise(p, jax.random.key(0), 3).dtype == dtype
         assert q.gradient(p).dtype == dtype
         assert q.quadratic_form(p.hessian, p.theta).dtype == dtype
         assert q.standard_deviation(p).dtype == dtype

@@ -1,0 +1,105 @@
+"""Families of per-sample noise: i.i.d. z of zero mean and unit variance, beyond the Gaussian.
+
+The noise of one sample is ξ = σ∘z or L z, so that its covariance is Σ whatever the family.  The
+mean of B such z is drawn at once where its law is known, at a cost that does not depend on B:
+Gaussian → N(0, 1/B), exponentials → Gamma(B), Laplace → the difference of two gammas, sparse and
+skewed → a binomial count of the samples that are not at rest.  Student's t has no such law.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+SHARE = 0.1  # of the samples, those that are not at rest in the sparse families
+DEGREES = 5  # of freedom of Student's t: kurtosis 9, no sixth moment
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Family:
+    """A law of z with zero mean and unit variance.
+
+    draw: (key, shape, dtype) → z.  mean: (key, shape, dtype, batch) → mean of `batch` z, or None
+    where its law is not known.  symmetric: z and −z have one law, so that draws may be paired.
+    """
+
+    name: str
+    symmetric: bool
+    draw: Callable[..., Array]
+    mean: Callable[..., Array] | None
+
+
+def _gaussian_mean(key, shape, dtype, batch):
+    return jax.random.normal(key, shape, dtype) / jnp.sqrt(batch)
+
+
+def _exponential(key, shape, dtype):
+    return jax.random.exponential(key, shape, dtype) - 1
+
+
+def _exponential_mean(key, shape, dtype, batch):
+    return (jax.random.gamma(key, batch, shape, dtype) - batch) / batch
+
+
+def _laplace(key, shape, dtype):
+    return jax.random.laplace(key, shape, dtype) / jnp.sqrt(jnp.asarray(2, dtype))
+
+
+def _laplace_mean(key, shape, dtype, batch):
+    plus, minus = jax.random.gamma(key, batch, (2, *shape), dtype)
+    return (plus - minus) / (jnp.sqrt(jnp.asarray(2, dtype)) * batch)
+
+
+def _student(key, shape, dtype):
+    """Student's t by its definition, a normal over the root of a χ²₅; χ²₄ is two exponentials."""
+    keys = jax.random.split(key, 3)
+    top, one = (jax.random.normal(k, shape, dtype) for k in keys[:2])
+    two = jax.random.exponential(keys[2], (2, *shape), dtype)
+    return top * jnp.sqrt((DEGREES - 2) / (one**2 + 2 * two.sum(0)))
+
+
+def _sparse(key, shape, dtype):
+    first, second = jax.random.split(key)
+    active = jax.random.bernoulli(first, SHARE, shape)
+    return jnp.where(active, jax.random.normal(second, shape, dtype), 0) / SHARE**0.5
+
+
+def _sparse_mean(key, shape, dtype, batch):
+    first, second = jax.random.split(key)
+    active = jax.random.binomial(first, batch, SHARE, shape, dtype)
+    return jnp.sqrt(active / SHARE) * jax.random.normal(second, shape, dtype) / batch
+
+
+def _skewed(key, shape, dtype):
+    active = jax.random.bernoulli(key, SHARE, shape).astype(dtype)
+    return (active - SHARE) / (SHARE * (1 - SHARE)) ** 0.5
+
+
+def _skewed_mean(key, shape, dtype, batch):
+    active = jax.random.binomial(key, batch, SHARE, shape, dtype)
+    return (active / batch - SHARE) / (SHARE * (1 - SHARE)) ** 0.5
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("gaussian", True, jax.random.normal, _gaussian_mean),
+        Family("exponential", False, _exponential, _exponential_mean),  # skewness 2
+        Family("laplace", True, _laplace, _laplace_mean),
+        Family("student", True, _student, None),
+        Family("sparse", True, _sparse, _sparse_mean),  # z = 0 but for a share of Gaussians
+        Family("bernoulli", False, _skewed, _skewed_mean),  # one rare value; skewness 2.7
+    )
+}
+
+
+def family(name: str | Family) -> Family:
+    """The family of this name; ValueError for an unknown one."""
+    if isinstance(name, Family):
+        return name
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise ValueError(f"unknown family {name!r}; known: {', '.join(FAMILIES)}")
+    return FAMILIES[name]
