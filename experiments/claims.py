@@ -15,6 +15,7 @@ import xarray as xr
 from experiments.claim import Absent, Claim
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
+from experiments.claims_rivals import RIVAL_CLAIMS
 from experiments.claims_theory import theory_claims
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
 
@@ -23,7 +24,7 @@ ABSENT = Outcome(NOT_RUN, 0.0, 0.0, 0.0, 0, {})
 
 def all_claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the table."""
-    return (*theory_claims(), *QUADRATIC_CLAIMS, *NETWORK_CLAIMS)
+    return (*theory_claims(), *QUADRATIC_CLAIMS, *NETWORK_CLAIMS, *RIVAL_CLAIMS)
 
 
 def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str, Any]:
