@@ -12,8 +12,9 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from theory.correlated import Pair, Series, gaussian_draws, pair_trace, sample_trace, series_trace
+from theory.correlated import Pair, Series, pair_trace, sample_trace, series_trace
 from theory.descent import numerator_and_curvature
+from theory.draws import gaussian_draws
 from theory.moments import Moments
 from theory.problem import Problem
 from theory.rules.rule import Budget, Sums

@@ -7,8 +7,8 @@ coordinates give. The routes to it:
 * `series_trace`: a dense correlation and the covariance as a series in ρ.
 * `sample_trace`: the series with n centred per-sample gradients C (n, d), no d × d array: for a
   term l_i r_j ρ_ij, Σ_ij H_ij l_i r_j ρ_ij is the mean over samples of (l∘u)ᵀH(r∘u), u = C/σ.
-* `gaussian_draws`: C again, a network's noise; the batch gradient is drawn as μ + Cᵀξ/√(nB),
-  ξ ~ N(0, I_n), which is Gaussian with the samples' own covariance.
+
+By Monte Carlo it comes from drawn updates: `theory.draws`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,6 @@ from theory.hessian import Hessian
 from theory.moments import sign_covariance
 
 ROWS_AT_ONCE = 64
-DRAWS_AT_ONCE = 64
 
 
 class Term(NamedTuple):
@@ -161,34 +160,3 @@ def _bilinear(hessian: Hessian, term: Term, products: Array, key: Array) -> Arra
         for side in (half_sum, half_gap)
     ]
     return parts[0] - parts[1]
-
-
-def gaussian_draws(
-    update: Callable[[Array], Array],
-    mu: Array,
-    samples: Array,
-    hessian: Hessian,
-    batch_b: Array,
-    draws: int,
-    key: Array,
-) -> Curvature:
-    """E[VᵀHV] of V = update(μ + Cᵀξ/√(nB)) by Monte Carlo, all batch sizes from the same draws.
-
-    `samples` C (n, d), centred. One product (draws × n)(n × d) per chunk of draws, in the
-    samples' own precision; the mean and its standard error are taken in that of `mu`. The error
-    reads zero where no draw differed from another: B is then too large for so few draws.
-    Holds for: Gaussian noise; real samples are skewed, which counts below B ≈ 16.
-    """
-    root_n = jnp.sqrt(samples.shape[0]).astype(samples.dtype)
-    mean = mu.astype(samples.dtype)
-    size = min(draws, DRAWS_AT_ONCE)
-    quadratics = hessian.compiled(jnp.zeros((size, mu.shape[0]), samples.dtype), key)
-    values_mb = []
-    for chunk in range(-(-draws // size)):
-        draw_key, estimate_key = jax.random.split(jax.random.fold_in(key, chunk))
-        xi = jax.random.normal(draw_key, (size, samples.shape[0]), samples.dtype)
-        noise = xi @ samples / root_n
-        updates_b = (update(mean + noise / jnp.sqrt(b).astype(noise.dtype)) for b in batch_b)
-        values_mb.append(jnp.stack([quadratics(v, estimate_key) for v in updates_b], axis=-1))
-    values = jnp.concatenate(values_mb)[:draws].astype(mu.dtype)
-    return Curvature(values.mean(axis=0), values.std(axis=0, ddof=1) / jnp.sqrt(draws))
