@@ -2,8 +2,8 @@
 
 A rival *describes* a curve if its best fit is nowhere further from the measured ε* than a band
 allows. Every rival is fitted to the same points, with the same weights (`experiments.fit`).
-Controls: the same fit to the curve in reverse order of B, and to the curve with its middle point
-20 % off, must leave the band.
+Controls: the same fit to the curve in reverse order of B (except of laws that can fall), and to
+the curve with its middle point off by four bands, must leave the band.
 """
 
 from functools import lru_cache, partial
@@ -15,15 +15,15 @@ from experiments import judge
 from experiments.claim import Absent, Claim, select
 from experiments.claims_network import CHECKPOINTS, NETWORKS
 from experiments.fit import data_of, fit
-from experiments.judge import FAILS, HOLDS, Outcome
+from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
 from sim.estimate import Z95
 from theory.rivals import RIVALS
 
 BAND = {"onestep_quadratic": 0.03, "onestep_network": 0.25}
 EXACT = 0.01  # where one ratio is common to all coordinates the law is exact
-FLOOR = 1e-3  # relative error given to an ε* without a sampling error (all minibatches seen)
-OFF = 1.2  # how wrong the control's middle point is
-SYMMETRIC = ("constant", "surge")  # in ln B: they describe a reversed curve as well
+FLOOR = 0.04  # of a band: added to the errors, for some ε* have none (all minibatches seen)
+OFF = 4  # bands: how wrong the control's middle point is
+FALLING = ("constant", "surge", "coherent", "mean_field")  # may describe a reversed curve as well
 FEWEST = 5  # points that tell anything of three parameters
 
 # Expected from the derivations before the claims were judged, but not blindly: the fits had been
@@ -47,32 +47,54 @@ ON_NETWORKS = {
 }  # fmt: skip
 
 
+# Expectations that the first judgement overturned; the numbers are its.
+OVERTURNED: dict[tuple[str, str, str], str] = {
+    # the minibatches seen do not reach saturation, so that B^γ is 0.74 to 1.26 of ε*, on the edge
+    ("digits_mlp", "1", "power"): INCONCLUSIVE,
+    ("digits_mlp", "0.3", "power"): INCONCLUSIVE,
+    # where ε* has hardly levelled off Theorem 3's rise describes it, to 8, 25 and 21 %
+    ("digits_mlp", "1", "surge"): HOLDS,
+    ("digits_mlp", "0.3", "surge"): INCONCLUSIVE,
+    ("fashion_cnn", "init", "surge"): HOLDS,
+    # the exponent is near enough to 1 there: 0.77 and 0.85, and α = 1 is within 17 and 19 %
+    ("digits_mlp", "0.02", "saturating"): HOLDS,
+    ("fashion_cnn", "1", "saturating"): HOLDS,
+    # a knee bends to a wrong point: the control is within the band as well
+    ("digits_mlp", "0.02", "knee"): INCONCLUSIVE,
+    ("fashion_cnn", "init", "knee"): INCONCLUSIVE,
+    # ε*(16) is 23 % above the best curve with a free exponent, and 33 % above the mean field's
+    ("fashion_cnn", "0.3", "alpha"): INCONCLUSIVE,
+    ("fashion_cnn", "0.3", "mean_field"): FAILS,
+    # an exponent of 0.35: the mean field has none below ½
+    ("fashion_cnn", "0.02", "mean_field"): INCONCLUSIVE,
+}
+
+
 @lru_cache(maxsize=512)
-def _fitted(name: str, batch: tuple, rate: tuple, sem: tuple) -> np.ndarray:
+def _fitted(name: str, floor: float, batch: tuple, rate: tuple, sem: tuple) -> np.ndarray:
     """A rival's fit over the rates."""
-    data = data_of(batch, rate, sem, floor=FLOOR)
+    data = data_of(batch, rate, sem, floor=floor)
     return fit(RIVALS[name], data, intervals=False).rate / np.array(rate)
-
-
-def _ratio(name: str, batch: np.ndarray, rate: np.ndarray, relative: np.ndarray) -> np.ndarray:
-    return _fitted(name, *(tuple(x.tolist()) for x in (batch, rate, relative * rate)))
 
 
 def _describes(name: str, band: float, d: xr.Dataset) -> Outcome:
     d = d.isel(batch=np.flatnonzero(np.isfinite(d.lr_star_mean.values)))
     if d.sizes["batch"] < FEWEST:
         raise Absent(f"fewer than {FEWEST} batch sizes")
-    batch, rate = d.batch.values.astype(float), d.lr_star_mean.values
-    relative = d.lr_star_sem.values / rate
-    wrong = np.where(np.arange(len(rate)) == len(rate) // 2, OFF, 1.0) * rate
-    controls = {"one point off": _ratio(name, batch, wrong, relative)}
-    if name not in SYMMETRIC:
-        controls["reversed"] = _ratio(name, batch, rate[::-1], relative[::-1])
-    ratio = _ratio(name, batch, rate, relative)
+    rate, sem = d.lr_star_mean.values, d.lr_star_sem.values
+
+    def over(rate: np.ndarray, sem: np.ndarray) -> np.ndarray:
+        columns = (d.batch.values.astype(float), rate, sem)
+        return _fitted(name, FLOOR * band, *(tuple(column.tolist()) for column in columns))
+
+    wrong = np.where(np.arange(len(rate)) == len(rate) // 2, 1 + OFF * band, 1.0)
+    controls = {"one point off": over(wrong * rate, wrong * sem)}
+    if name not in FALLING:
+        controls["reversed"] = over(rate[::-1], sem[::-1])
+    ratio = over(rate, sem)
+    half = Z95 * sem / rate * ratio
     draws = d["draws" if "draws" in d else "denominator_draws"]
-    return judge.within(
-        ratio, Z95 * relative * ratio, (1 - band, 1 + band), controls, n=int(draws.sum())
-    )
+    return judge.within(ratio, half, (1 - band, 1 + band), controls, n=int(draws.sum()))
 
 
 def _on_quadratic(rule: str, problem: str, name: str, band: float, data: xr.Dataset) -> Outcome:
@@ -152,8 +174,5 @@ def _network_claims():
                     judge=partial(_on_network, network, target, name),
                 )
 
-
-# Expectations that the first judgement overturned; the numbers are its.
-OVERTURNED: dict[tuple[str, str, str], str] = {}
 
 RIVAL_CLAIMS = (*_quadratic_claims(), *_network_claims())

@@ -28,12 +28,14 @@ GROUPS = {
     "onestep_quadratic/small_batch": "Theorem 3 within 4 % at small B",
     "onestep_quadratic/exponent": "small-batch exponents ½ (sign) and 1 (SGD)",
     "onestep_quadratic/peak": "B_peak where all coordinates share one ratio σ/μ",
+    "onestep_quadratic/rival": "a rival law describes ε*(B) of a quadratic within 3 %",
     "onestep_network/independent": "**real networks:** Theorem 2 within a factor 1.25 at every B",
     "onestep_network/gaussian": "Gaussian noise of the true covariance, within 1.25 for B ≥ 16",
     "onestep_network/gaussian_64": "… and for B ≥ 64",
     "onestep_network/no_surge": "ε* with real minibatches declines by less than 10 %",
     "onestep_network/line_search": "the loss itself agrees with second order within 1.5",
     "onestep_network/precision": "ε* measured to 10 % or better, wherever it exists",
+    "onestep_network/rival": "a rival law describes ε*(B) of a network within 25 %",
 }
 
 
