@@ -3,14 +3,14 @@
 import sympy as sp
 
 from theory import hypotheses as holds
-from theory.derivation import DIGITS, Check, Counterexample, Derivation, Step
+from theory.derivation import DIGITS, Check, Counterexample, Derivation, Step, total
 from theory.edgeworth import EDGEWORTH_FIRST, EDGEWORTH_SECOND
 from theory.moments import SIGN_MEAN
 from theory.symbols import B, gamma_1, h, kappa_4, n, t, x, y, z
 
 IT = sp.I * t
 CUMULANTS = (IT * y) ** 2 / 2 + gamma_1 * (IT * y) ** 3 / 6 + kappa_4 * (IT * y) ** 4 / 24
-PER_SAMPLE = sp.Sum(CUMULANTS.subs(y, 1 / sp.sqrt(B)), (n, 1, B))
+PER_SAMPLE = total(CUMULANTS.subs(y, 1 / sp.sqrt(B)), (n, 1, B))
 POWERS = gamma_1 * IT**3 / 6, kappa_4 * IT**4 / 24  # of y and y², beyond the Gaussian
 EXPANDED = sp.exp(-(t**2) / 2 + y * POWERS[0] + y**2 * POWERS[1])
 NORMAL = sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi)
