@@ -82,5 +82,5 @@ RULE = Rule(
     RATIO_MEAN_DENSITY,
     card=limit_card("adagrad", "Adagrad, many steps", sp.Integer(0), 1 / sp.sqrt(t_steps)),
     parameters={"steps": 100},
-    cases=({"steps": 100},),
+    cases=({"steps": 10},),
 )
