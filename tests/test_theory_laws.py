@@ -68,7 +68,7 @@ class JavaScriptMath:
     """The part of JavaScript's Math that the laws use."""
 
     PI, SQRT2 = math.pi, math.sqrt(2)
-    sqrt, exp, log, pow, abs = math.sqrt, math.exp, math.log, math.pow, abs
+    sqrt, exp, log, pow, abs, sin = math.sqrt, math.exp, math.log, math.pow, abs, math.sin
     asin, sinh, cosh = math.asin, math.sinh, math.cosh
 
 
