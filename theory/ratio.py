@@ -107,8 +107,7 @@ def quadrature(history: History) -> Quadrature:
 def signal(mu: Array, sigma: Array, batch: ArrayLike) -> Array:
     """h = √B μ/σ, (d,); where σ = 0 a value beyond which noise no longer counts."""
     noisy, safe = sigma > 0, jnp.where(sigma > 0, sigma, 1.0)
-    h = jnp.where(noisy, jnp.sqrt(batch) * mu / safe, jnp.sign(mu) * LARGEST)
-    return jnp.clip(h, -LARGEST, LARGEST)
+    return jnp.where(noisy, jnp.sqrt(batch) * mu / safe, jnp.sign(mu) * LARGEST)
 
 
 def ratio_moments(history: History, mu: Array, sigma: Array, batch: ArrayLike) -> Moments:
@@ -122,7 +121,7 @@ def ratio_moments(history: History, mu: Array, sigma: Array, batch: ArrayLike) -
     if history.w.size == 1:
         return sign_moments(mu, sigma, batch)
     h = signal(mu, sigma, batch)
-    mean, square = _integrals(quadrature(history), h)
+    mean, square = _integrals(quadrature(history), jnp.clip(h, -LARGEST, LARGEST))
     certain = jnp.abs(h) > largest_signal(h)
     tail = RATIO_LARGE_VARIANCE.jax(jnp.where(certain, h, 1.0), *history.products())
     variance = jnp.where(certain, tail, jnp.maximum(square - mean**2, 0.0))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORGOTTEN = np.log(1e-17)  # weights below this part of the first are left out
-BLOCK = 0.1  # longest block, in time constants of β2, of the three-point rule
+BLOCK = 0.05  # longest block, in time constants of β2, of the three-point rule
 
 
 @dataclass(frozen=True, eq=False)
