@@ -1,7 +1,8 @@
 """Every falsifiable statement, one row each, with its verdict expected before the first run.
 
-`CLAIMS` is assembled from the laws themselves (`claims_theory`), from what the quadratics must show
-(`claims_quadratic`) and from what real networks do (`claims_network`).
+They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
+two rules (`claims_quadratic`) and of all (`claims_rules`), from what real networks do
+(`claims_network`) and from how rival laws fit (`claims_rivals`).
 """
 
 import json
@@ -16,6 +17,7 @@ from experiments.claim import Absent, Claim
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
 from experiments.claims_rivals import RIVAL_CLAIMS
+from experiments.claims_rules import RULES_CLAIMS
 from experiments.claims_theory import theory_claims
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
 
@@ -24,7 +26,13 @@ ABSENT = Outcome(NOT_RUN, 0.0, 0.0, 0.0, 0, {})
 
 def all_claims() -> tuple[Claim, ...]:
     """Every claim, in the order of the table."""
-    return (*theory_claims(), *QUADRATIC_CLAIMS, *NETWORK_CLAIMS, *RIVAL_CLAIMS)
+    return (
+        *theory_claims(),
+        *QUADRATIC_CLAIMS,
+        *RULES_CLAIMS,
+        *NETWORK_CLAIMS,
+        *RIVAL_CLAIMS,
+    )
 
 
 def judged(claim: Claim, dataset: xr.Dataset | None, seconds: float) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from experiments.problems import PROBLEMS
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 RULE_LAWS = {"sign": "sign_lr", "sgd": "sgd_lr"}
-COMPARISONS = 2500  # no default run makes more; see test_experiments_claims
-Z = judge.critical_z(COMPARISONS)
+COMPARISONS = 2500  # no default run makes more here; see test_experiments_claims
+Z = judge.critical_z(judge.COMPARISONS)
 FINEST = 0.01  # a resolution above 1 % decides nothing
 PAPER = "Li et al. 2024 (2405.14578)"
 PEAK_STEP = 0.7  # widest step in ln B (a factor of two) that shows where a peak is

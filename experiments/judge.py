@@ -13,6 +13,7 @@ import numpy as np
 
 HOLDS, FAILS, INCONCLUSIVE, NOT_RUN = "holds", "fails", "inconclusive", "not run"
 FAMILY_WISE = 1e-4  # false-alarm rate of all statistical claims together
+COMPARISONS = 8000  # no default run of all experiments makes more; each experiment tests its share
 ROUNDING = 1e-5  # relative slack for float32 sums
 
 

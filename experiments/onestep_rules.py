@@ -1,0 +1,207 @@
+"""Every update rule against its law: one step on problems drawn at random, B = 1 … 10⁶.
+
+For each rule of `theory.RULES` that claims to be right, at each of its cases, Monte Carlo of
+E[VᵀG], E[VᵀHV], ε* and ΔL* (after the rule's own burn-in where it has a memory, at the step that
+the case names where it has no stationary state) beside the law and deliberately wrong ones.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+import theory
+from experiments import random_problems, rules_laws
+from experiments.errors import InputError
+from experiments.progress import progress
+from experiments.random_problems import KINDS
+from experiments.rules_laws import QUANTITIES, Case
+from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.store import Store
+from sim import draws, estimate, onestep, plan, quadratic, rules, transforms
+
+SIM = (
+    *(random_problems, onestep, draws, plan, quadratic, estimate, rules, transforms),
+    sys.modules[__name__],
+)
+UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
+CASES = rules_laws.cases()
+AT_ONCE = 2  # cells in threads: half of the time goes into compiling, on one core each
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Settings. `batches`: batch sizes in samples; `resolution`: relative standard error aimed at;
+    `limit`: most draws (of chains: measured steps) per batch size; `seed`: of problems, draws."""
+
+    cases: tuple[str, ...] = tuple(CASES)  # scientific
+    problems: tuple[str, ...] = tuple(KINDS)  # scientific
+    batches: tuple[int, ...] = tuple(10**k for k in range(7))  # scientific
+    resolution: float = 0.0015  # nuisance
+    limit: int = 2**23  # nuisance
+    seed: int = 0  # nuisance
+
+
+PRESETS = {
+    "smoke": Spec(
+        cases=tuple(name for name in ("sign", "sgd") if name in CASES),
+        problems=("dense_independent", "dense_shaped"),
+        batches=(1, 100, 10**4),
+    ),
+    "default": Spec(),
+    "paper": Spec(resolution=0.0005, limit=2**26),
+}
+
+
+def validate(spec: Spec) -> None:
+    check_batches(spec.batches)
+    check_resolution(spec.resolution)
+    check_seed(spec.seed)
+    if spec.limit < 2:
+        raise InputError(f"limit must be at least 2, not {spec.limit}")
+    for kind, chosen, known in (
+        ("case", spec.cases, CASES),
+        ("problem", spec.problems, KINDS),
+    ):
+        if not chosen or len(set(chosen)) < len(chosen):
+            raise InputError(f"name each {kind} once, and at least one")
+        for name in chosen:
+            if name not in known:
+                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+
+
+def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001
+    """One cell of measurement and one of laws per case and problem; together, with units."""
+    pairs = [
+        (case, problem)
+        for case in spec.cases
+        for problem in spec.problems
+        if CASES[case].rule.name in (KINDS[problem].only or theory.RULES)
+    ]
+    if not pairs:
+        raise InputError("none of these cases is tried on these problems")
+    with (
+        progress("onestep_rules", 2 * len(pairs)) as report,
+        _threads() as threads,
+    ):
+        started: list[tuple[Future, Future]] = [
+            (
+                threads.submit(_measured, spec, CASES[case], problem, store),
+                threads.submit(_laws, spec, CASES[case], problem, store),
+            )
+            for case, problem in pairs
+        ]
+        cells = []
+        for (case, problem), futures in zip(pairs, started, strict=True):
+            for future, what in zip(futures, ("", ", laws"), strict=True):
+                cell, recalled = future.result()
+                cells.append(cell)
+                report(f"{case}, {problem}{what}", recalled=recalled)
+    merged = [
+        xr.merge(both, join="exact", compat="no_conflicts")
+        for both in zip(cells[::2], cells[1::2], strict=True)
+    ]
+    return _assembled(dict(zip(pairs, merged, strict=True)), spec.problems)
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads whose waiting work is dropped when one fails or the run is interrupted."""
+    threads = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _assembled(parts: Mapping[tuple[str, str], Any], problems: tuple[str, ...]) -> xr.Dataset:
+    """One dataset over cases and problems; what was not tried is missing in it."""
+    tried = list(dict.fromkeys(case for case, _ in parts))
+    rows = [
+        xr.concat(
+            [part.assign_coords(problem=p) for (c, p), part in parts.items() if c == case],
+            "problem", join="exact", data_vars="all",
+        )
+        for case in tried
+    ]  # fmt: skip
+    result = xr.concat(rows, "case", join="outer", data_vars="all")
+    result = result.reindex(problem=list(problems)).assign_coords(case=tried)
+    result["rule"] = ("case", [CASES[case].rule.name for case in tried])
+    for quantity, unit in UNITS.items():
+        for variable in result.data_vars:
+            if str(variable).startswith(quantity):
+                result[variable].attrs["units"] = unit
+    result["batch"].attrs["units"] = "samples"
+    return result
+
+
+def _question(spec: Spec, case: Case, problem: str) -> dict:
+    """What both cells of a case and a problem depend on."""
+    d = case.size(problem)
+    return {
+        "problem": problem, "d": d, "seed": spec.seed, "batches": spec.batches,
+        "rule": case.rule.name, "parameters": case.at(d), "case": case.id,
+    }  # fmt: skip
+
+
+def _laws(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Dataset, bool]:
+    return store.cell(
+        f"onestep_rules-{case.id}-{problem}-laws",
+        _question(spec, case, problem),
+        (random_problems, quadratic, theory, rules_laws),
+        partial(rules_laws.laws, case, problem, spec.seed, spec.batches),
+    )
+
+
+def _measured(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Dataset, bool]:
+    return store.cell(
+        f"onestep_rules-{case.id}-{problem}",
+        _question(spec, case, problem)
+        | {"simulated": case.rule.simulated, "resolution": spec.resolution, "limit": spec.limit},
+        SIM,
+        partial(_measure_cell, spec, case, problem),
+    )
+
+
+def _measure_cell(spec: Spec, case: Case, problem: str) -> xr.Dataset:
+    kind, d, batches = KINDS[problem], case.size(problem), case.batches(spec.batches)
+    key = jax.random.fold_in(jax.random.key(spec.seed + 1), list(KINDS).index(problem))
+    steps = onestep.measure_to(
+        spec.resolution * kind.coarser,
+        case.rule.simulated,
+        random_problems.draw(problem, d, spec.seed),
+        batches=batches,
+        limit=spec.limit,
+        key=jax.random.fold_in(key, int.from_bytes(case.id.encode()[:4], "big") % 2**31),
+        **case.at(d),
+    )
+    columns: dict[str, list] = {"draws": [step.numerator.n for step in steps]}
+    columns["heavy"] = [any(part.heavy for part in step.estimates) for step in steps]
+    for quantity in QUANTITIES:
+        parts = [getattr(step, quantity) for step in steps]
+        columns[f"{quantity}_mean"] = [part.mean for part in parts]
+        columns[f"{quantity}_sem"] = [part.sem for part in parts]
+    cell = xr.Dataset(
+        {name: ("batch", np.asarray(values, float)) for name, values in columns.items()},
+        coords={"batch": list(batches)},
+    )
+    return cell.reindex(batch=list(spec.batches))
+
+
+EXPERIMENT = Experiment(
+    name="onestep_rules",
+    title="One step of every update rule on problems drawn at random",
+    core=True,
+    budget_seconds=150,
+    presets=PRESETS,
+    validate=validate,
+    run=run,
+)
