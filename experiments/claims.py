@@ -2,7 +2,8 @@
 
 They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
 two rules (`claims_quadratic`) and of all (`claims_rules`), from what real networks do
-(`claims_network`) and from how rival laws fit (`claims_rivals`).
+(`claims_network`), from small batches of samples that are not Gaussian (`claims_nongaussian`) and
+from how rival laws fit (`claims_rivals`).
 """
 
 import json
@@ -15,6 +16,7 @@ import xarray as xr
 
 from experiments.claim import Absent, Claim
 from experiments.claims_network import NETWORK_CLAIMS
+from experiments.claims_nongaussian import NONGAUSSIAN_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
 from experiments.claims_rivals import RIVAL_CLAIMS
 from experiments.claims_rules import RULES_CLAIMS
@@ -31,6 +33,7 @@ def all_claims() -> tuple[Claim, ...]:
         *QUADRATIC_CLAIMS,
         *RULES_CLAIMS,
         *NETWORK_CLAIMS,
+        *NONGAUSSIAN_CLAIMS,
         *RIVAL_CLAIMS,
     )
 

@@ -123,18 +123,14 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
 def _network(
     spec: Spec, name: str, store: Store, data_dir: Path | None, report: Report
 ) -> xr.Dataset:
-    setting = NETWORKS[name]
-    load = lru_cache(maxsize=None)(partial(_load, setting, spec.seed, data_dir))
-    base = {"setting": setting._asdict(), "targets": spec.targets, "seed": spec.seed,
-            "batch": spec.train_batch, "lr": spec.train_lr, "steps": spec.train_steps}  # fmt: skip
-    trained, recalled = store.cell(
-        f"onestep_network-{name}-training", base, SIM, lambda: _train(spec, *load())
-    )
+    load = loader(spec, name, data_dir)
+    base = _training(spec, name)
+    trained, recalled = trained_checkpoints(spec, name, store, load)
     report(f"{name} training", recalled=recalled)
     rows: list[xr.Dataset] = []
     for k in range(len(spec.targets) + 1):
         state = trained.isel(checkpoint=k)
-        point = lru_cache(maxsize=None)(lambda state=state: _point(load(), state))
+        point = lru_cache(maxsize=None)(lambda state=state: at_checkpoint(load(), state))
         key = jax.random.fold_in(jax.random.key(spec.seed + 1), 2 * k)
         asked = base | {"checkpoint": k, "batches": spec.batches, "line": spec.line_batches,
                         "resolution": spec.resolution, "limit": spec.limit,
@@ -152,7 +148,26 @@ def _network(
         report(f"{name} checkpoint {k}, laws", recalled=recalled)
         rows.append(xr.merge([state[["loss", "steps"]], measured, laws], join="exact"))
     whole = xr.concat(rows, "checkpoint", join="exact", data_vars="all")
-    return whole.assign(parameters=trained.sizes["parameter"], population=setting.population)
+    return whole.assign(parameters=trained.sizes["parameter"], population=NETWORKS[name].population)
+
+
+def loader(spec: Spec, name: str, data_dir: Path | None):
+    """What loads a network, once: (logits, θ₀, population)."""
+    return lru_cache(maxsize=None)(partial(_load, NETWORKS[name], spec.seed, data_dir))
+
+
+def trained_checkpoints(spec: Spec, name: str, store: Store, load) -> tuple[xr.Dataset, bool]:
+    """θ at initialisation and at each target loss: a cell, and whether it was recalled."""
+    return store.cell(
+        f"onestep_network-{name}-training", _training(spec, name), SIM,
+        lambda: _train(spec, *load()),
+    )  # fmt: skip
+
+
+def _training(spec: Spec, name: str) -> dict:
+    """What a network's checkpoints depend on."""
+    return {"setting": NETWORKS[name]._asdict(), "targets": spec.targets, "seed": spec.seed,
+            "batch": spec.train_batch, "lr": spec.train_lr, "steps": spec.train_steps}  # fmt: skip
 
 
 def _load(setting: Setting, seed: int, data_dir: Path | None):
@@ -181,7 +196,8 @@ def _train(spec: Spec, logits, theta, population) -> xr.Dataset:
     })  # fmt: skip
 
 
-def _point(loaded, state: xr.Dataset) -> network.Point:
+def at_checkpoint(loaded, state: xr.Dataset) -> network.Point:
+    """The network at one of its checkpoints, with its per-sample gradients."""
     logits, _, population = loaded
     return network.at_point(logits, jnp.asarray(state.theta.to_numpy()), population)
 

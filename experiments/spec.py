@@ -33,7 +33,7 @@ class Experiment:
     run: Callable[[Any, Store, Path | None], xr.Dataset]
 
 
-NAMES = ("onestep_quadratic", "onestep_rules", "onestep_network")
+NAMES = ("onestep_quadratic", "onestep_rules", "onestep_network", "onestep_nongaussian")
 
 
 def experiment(name: str) -> Experiment:

@@ -1,0 +1,165 @@
+"""Small batches of samples that are not Gaussian: what each law of sign descent explains.
+
+On quadratics with known families of noise: the Gaussian law, Edgeworth's to two orders and the
+enumerated one against Monte Carlo, B = 1 … 64. On the digits network: how much of the factor
+between the Gaussian law and real minibatches is mean signs, zeros, or dependence.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jax
+import xarray as xr
+
+import theory
+from experiments import (
+    curvature,
+    nongaussian_families,
+    nongaussian_network,
+    onestep_network,
+)
+from experiments.errors import InputError
+from experiments.progress import Report, progress
+from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.store import Store
+from sim import estimate, families, onestep, quadratic
+
+NETWORK = "digits_mlp"
+FAMILIES = (onestep, quadratic, families, estimate, nongaussian_families, sys.modules[__name__])
+NETWORK_SIM = (*onestep_network.SIM, nongaussian_network, sys.modules[__name__])
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Settings. `families`: of noise; `batches`, `network_batches`: in samples; `targets`:
+    population losses (nats) after initialisation, of `onestep_network`; `network`: whether to run
+    it; `resolution`, `network_resolution`: relative standard errors aimed at, with at most `limit`
+    and `network_limit` draws; `samples`: drawn for the enumerated law; `draws`: of the copula."""
+
+    families: tuple[str, ...] = tuple(nongaussian_families.CUMULANTS)  # scientific
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)  # scientific
+    network: bool = True  # scientific
+    targets: tuple[float, ...] = (1.0, 0.3, 0.02)  # scientific
+    network_batches: tuple[int, ...] = (1, 4, 16)  # scientific
+    resolution: float = 0.002  # nuisance
+    limit: int = 2**20  # nuisance
+    network_resolution: float = 0.01  # nuisance
+    network_limit: int = 8192  # nuisance
+    samples: int = 4096  # nuisance
+    draws: int = 1024  # nuisance
+    seed: int = 0  # nuisance
+
+
+PRESETS = {
+    "smoke": Spec(families=("exponential", "bernoulli"), batches=(1, 8), network=False),
+    "default": Spec(),
+    "paper": Spec(resolution=0.0005, limit=2**24, network_limit=2**17, samples=2**16, draws=16384),
+}
+
+
+def validate(spec: Spec) -> None:
+    check_batches(spec.batches)
+    check_batches(spec.network_batches)
+    check_resolution(spec.resolution)
+    check_resolution(spec.network_resolution)
+    check_seed(spec.seed)
+    onestep_network.validate(_checkpoints(spec))
+    for name in ("limit", "network_limit", "samples", "draws"):
+        if getattr(spec, name) < 2:
+            raise InputError(f"{name.replace('_', '-')} must be at least 2")
+    if not spec.families or len(set(spec.families)) < len(spec.families):
+        raise InputError("name each family once, and at least one")
+    for name in spec.families:
+        if name not in nongaussian_families.CUMULANTS:
+            known = ", ".join(nongaussian_families.CUMULANTS)
+            raise InputError(f"unknown family {name!r}; known: {known}")
+
+
+def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001
+    """Two cells per family and per checkpoint, one of measurement and one of laws."""
+    checkpoints = (len(spec.targets) + 1) * spec.network
+    cells = 2 * len(spec.families) + 2 * checkpoints + spec.network
+    with progress("onestep_nongaussian", cells) as report:
+        rows = [_family(spec, name, store, report) for name in spec.families]
+        result = xr.concat(rows, "family", join="exact", data_vars="all")
+        result = result.assign_coords(family=list(spec.families))
+        if spec.network:
+            result = xr.merge([result, _network(spec, store, report)], join="exact")
+    for name in result.data_vars:
+        if str(name).startswith("lr_star"):
+            result[name].attrs["units"] = "θ²/loss"
+    for batch in {"batch", "network_batch"} & set(result.coords):
+        result[batch].attrs["units"] = "samples"
+    return result
+
+
+def _family(spec: Spec, name: str, store: Store, report: Report) -> xr.Dataset:
+    asked = {"family": name, "seed": spec.seed, "batches": spec.batches}
+    effort = {"resolution": spec.resolution, "limit": spec.limit}
+    measured, recalled = store.cell(
+        f"onestep_nongaussian-{name}", asked | effort, FAMILIES,
+        partial(nongaussian_families.measure, name, spec.seed, spec.batches, **effort),
+    )  # fmt: skip
+    report(f"{name} noise", recalled=recalled)
+    laws, recalled = store.cell(
+        f"onestep_nongaussian-{name}-laws", asked | {"samples": spec.samples},
+        (*FAMILIES, theory),
+        partial(nongaussian_families.laws, name, spec.seed, spec.batches, spec.samples),
+    )  # fmt: skip
+    report(f"{name} noise, laws", recalled=recalled)
+    return xr.merge([measured, laws], join="exact")
+
+
+def _checkpoints(spec: Spec) -> onestep_network.Spec:
+    return onestep_network.Spec(networks=(NETWORK,), targets=spec.targets, seed=spec.seed)
+
+
+def _network(spec: Spec, store: Store, report: Report) -> xr.Dataset:
+    load = onestep_network.loader(_checkpoints(spec), NETWORK, None)
+    trained, recalled = onestep_network.trained_checkpoints(
+        _checkpoints(spec), NETWORK, store, load
+    )
+    report(f"{NETWORK} training", recalled=recalled)
+    rows = [_checkpoint(spec, k, trained, load, store, report) for k in range(trained.loss.size)]
+    whole = xr.concat(rows, "checkpoint", join="exact", data_vars="all")
+    targets = [onestep_network.INITIAL, *spec.targets]
+    return whole.assign_coords(checkpoint=range(len(rows))).assign(target=("checkpoint", targets))
+
+
+def _checkpoint(
+    spec: Spec, k: int, trained: xr.Dataset, load, store: Store, report: Report
+) -> xr.Dataset:
+    state, batches = trained.isel(checkpoint=k), spec.network_batches
+    key = jax.random.fold_in(jax.random.key(spec.seed + 2), k)
+    asked = {"checkpoint": k, "targets": spec.targets, "seed": spec.seed, "batches": batches}
+    effort = {"resolution": spec.network_resolution, "limit": spec.network_limit}
+    measured, recalled = store.cell(
+        f"onestep_nongaussian-{k}-measured", asked | effort, NETWORK_SIM,
+        lambda: nongaussian_network.measure(
+            onestep_network.at_checkpoint(load(), state), batches, **effort, key=key
+        ),
+    )  # fmt: skip
+    report(f"checkpoint {k}, minibatches", recalled=recalled)
+    laws, recalled = store.cell(
+        f"onestep_nongaussian-{k}-network-laws", asked | {"draws": spec.draws},
+        (*NETWORK_SIM, theory, curvature),
+        lambda: nongaussian_network.laws(
+            onestep_network.at_checkpoint(load(), state), batches, spec.draws,
+            jax.random.fold_in(key, 1),
+        ),
+    )  # fmt: skip
+    report(f"checkpoint {k}, laws", recalled=recalled)
+    return xr.merge([state[["loss"]], measured, laws], join="exact")
+
+
+EXPERIMENT = Experiment(
+    name="onestep_nongaussian",
+    title="One step with samples that are not Gaussian",
+    core=True,
+    budget_seconds=60,
+    presets=PRESETS,
+    validate=validate,
+    run=run,
+)
