@@ -125,6 +125,15 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("adam_correction", "long_memory"): (0.7513, 0.6827),
     ("adagrad", "frozen"): (1 / 2, 1 / 5),
     ("adagrad", "surging"): (0.5**0.5, 2 / 3),
+    ("normalised", "norm_surging"): (1.0607, 1),
+    ("normalised", "mean_field"): (0.5**0.5, 0.6827),
+    ("adafactor", "long_memory"): (0.5**0.5, 0.6827),
+    ("muon", "equal_noise"): (0.5**0.5, 1),
+    ("muon", "tall"): (1e-3, 0.8488e-3),
+    ("muon", "square"): (0.8488e-3, 1e-3),
+    ("muon", "large_matrix"): (0.8488e-3, 0.7979e-3),
+    ("muon", "equal_singular_values"): (3**-0.5, 0.5**0.5),
+    ("muon", "nuclear_curvature"): (0.5**0.5, 2**0.5),
 }
 
 

@@ -73,13 +73,16 @@ FOUR_MOMENTS = Hypothesis("four_moments", "a per-sample gradient has a finite fo
 GAUSSIAN_COPULA = Hypothesis(
     "gaussian_copula", "the signs of a batch gradient are those of a thresholded Gaussian vector"
 )
-RANK_ONE = Hypothesis("rank_one", "the mean squared gradients μ² + σ²/B form a matrix of rank one")
 EQUAL_NOISE = Hypothesis("equal_noise", "every coordinate has the same noise σ")
+LARGE_MATRIX = Hypothesis(
+    "large_matrix", "the gradient is a matrix of many entries, and so is its noise"
+)
+SQUARE = Hypothesis("square", "the gradient is a square matrix")
 TALL = Hypothesis("tall", "one side of the gradient matrix is much longer than the other")
 EQUAL_SINGULAR_VALUES = Hypothesis(
     "equal_singular_values", "all singular values of the mean gradient matrix are equal"
 )
 NUCLEAR_CURVATURE = Hypothesis(
-    "nuclear_curvature", "the Hessian is X ↦ X(GᵀG)^½/η_max, G the mean gradient, p ≥ n"
+    "nuclear_curvature", "the Hessian is X ↦ (GGᵀ)^½X/η_max, GGᵀ being the smaller Gram matrix"
 )
 NORM_SURGING = Hypothesis("norm_surging", "B_simple > 2B_noise")

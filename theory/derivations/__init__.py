@@ -31,6 +31,9 @@ ORDER = (
     "adam",
     "adam_correction",
     "adagrad",
+    "normalised",
+    "adafactor",
+    "muon",
 )
 
 
