@@ -142,7 +142,7 @@ def test_the_series_ends_in_the_variance_at_perfect_correlation():
 
 
 def test_to_first_order_in_the_correlation_the_series_is_exact():
-    """Three steps of Adagrad: slopes of E[V] in each gradient, by two-point differences."""
+    """Five steps of Adagrad: slopes of E[V] in each gradient, by two-point differences."""
     history, shift = equal(5), 1e-4
     rng = np.random.default_rng(0)
     noise = np.concatenate([z := rng.normal(size=(200_000, 5)), -z])

@@ -12,7 +12,7 @@ The sums depend on t alone, and are taken once for all coordinates. The integral
 sums in ln t, which converge like e^{−π²/Δ}: to round-off at Δ = 1/4.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -110,6 +110,7 @@ def signal(mu: Array, sigma: Array, batch: ArrayLike) -> Array:
     return jnp.where(noisy, jnp.sqrt(batch) * mu / safe, jnp.sign(mu) * LARGEST)
 
 
+@partial(jax.jit, static_argnums=0)
 def ratio_moments(history: History, mu: Array, sigma: Array, batch: ArrayLike) -> Moments:
     """Mean and variance of V by coordinate; sign μ and 0 where σ = 0.
 
@@ -133,7 +134,6 @@ def largest_signal(h: Array) -> float:
     return float(jnp.finfo(h.dtype).eps) ** -0.25
 
 
-@jax.jit
 def _integrals(rule: Quadrature, h: Array) -> tuple[Array, Array]:
     t, A, C, D_a, D_aa, root_weight, unit_weight = (jnp.asarray(x, h.dtype) for x in rule)
 

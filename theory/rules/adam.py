@@ -8,6 +8,7 @@ In a stationary state the bias corrections are 1. The softening ε of √v is le
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import sympy as sp
 from jax import Array
@@ -79,6 +80,11 @@ def adam_moments(mu: Array, sigma: Array, batch: ArrayLike, *, beta1: Any, beta2
     history = _history(beta1, beta2)
     if history is not None:
         return ratio_moments(history, mu, sigma, batch)
+    return _limit(mu, sigma, batch, beta1)
+
+
+@jax.jit
+def _limit(mu: Array, sigma: Array, batch: ArrayLike, beta1: ArrayLike) -> Moments:
     return Moments(ADAM_MEAN.jax(mu, sigma, batch), ADAM_VARIANCE.jax(mu, sigma, batch, beta1))
 
 
