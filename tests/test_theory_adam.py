@@ -40,7 +40,7 @@ def coherent(size, seed=1):
 def test_simulated_adam_under_correlated_noise(betas):
     hessian, mu, sigma, correlation = coherent(6)
     factor = np.linalg.cholesky(correlation) * sigma[:, None]
-    updates = simulated(*betas, mu, factor, runs=6000, burn_in=160, kept=60)
+    updates = simulated(betas[0], betas[1], mu, factor, runs=6000, burn_in=160, kept=60)
     law = one_step("adam", mu=mu, sigma=sigma, hessian=hessian, batch=1, correlation=correlation,
                    beta1=betas[0], beta2=betas[1])  # fmt: skip
     numerator = (updates @ mu).mean(axis=0)

@@ -14,9 +14,9 @@ from theory.law import Law
 from theory.symbols import SYMBOLS, B, mu, sigma
 
 ALL = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
-# Points at which every law is defined: Q > 2T, q > 2, |rho| < 1, S_steps > S_min
+# Points at which every law is defined: Q > 2T, q > 2, |rho| < 1, S_steps > S_min, β < 1
 VALUES = {"T": 0.4, "Q": 2.3, "rho": -0.6, "h": 0.3, "k": -0.8, "S_steps": 5.0, "E_samples": 90.0,
-          "q": 3.7}  # fmt: skip
+          "q": 3.7, "beta_1": 0.6, "beta_2": 0.9, "s_aw": 0.2}  # fmt: skip
 
 
 def point(law):

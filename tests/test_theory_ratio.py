@@ -1,5 +1,7 @@
 """Ratios of averages: moments and covariances against integrals that share no code with them."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import mpmath
 import numpy as np
@@ -67,7 +69,7 @@ def test_the_mean_has_ten_digits(signal):
             return mpmath.sqrt(t / mpmath.pi) * h * sum(damping) * transform
 
         middle = -2 * mpmath.log(1 + h)
-        exact = mpmath.quad(density, [middle + x for x in (-60, -20, -8, -2, 2, 8, 40)])
+        exact: Any = mpmath.quad(density, [middle + x for x in (-60, -20, -8, -2, 2, 8, 40)])
     mean = moments_at(geometric(0.5, 0.5), [signal]).mean[0]
     assert float(mean) == pytest.approx(float(exact), rel=1e-10)
 
