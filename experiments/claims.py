@@ -1,8 +1,8 @@
 """Every falsifiable statement, one row each, with its verdict expected before the first run.
 
 They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
-two rules (`claims_quadratic`) and of all (`claims_rules`), from what real networks do
-(`claims_network`), from small batches of samples that are not Gaussian (`claims_nongaussian`) and
+two rules (`claims_quadratic`) and of all (`claims_rules`), from how far approximate laws are off
+(`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples that are not Gaussian (`claims_nongaussian`) and
 from how rival laws fit (`claims_rivals`).
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 import xarray as xr
 
 from experiments.claim import Absent, Claim
+from experiments.claims_law_errors import LAW_ERROR_CLAIMS
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_nongaussian import NONGAUSSIAN_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
@@ -32,6 +33,7 @@ def all_claims() -> tuple[Claim, ...]:
         *theory_claims(),
         *QUADRATIC_CLAIMS,
         *RULES_CLAIMS,
+        *LAW_ERROR_CLAIMS,
         *NETWORK_CLAIMS,
         *NONGAUSSIAN_CLAIMS,
         *RIVAL_CLAIMS,

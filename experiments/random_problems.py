@@ -54,13 +54,13 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "diagonal_independent": Kind("diagonal", "independent", Sizes(4096, 64, 256)),
     "diagonal_shaped": Kind("diagonal", "shaped", Sizes(2, 8, 8)),
-    "diagonal_low_rank": Kind("diagonal", "low_rank", Sizes(64, 64, 64)),
+    "diagonal_low_rank": Kind("diagonal", "low_rank", Sizes(64, 64, 36)),
     "dense_independent": Kind("dense", "independent", Sizes(256, 64, 64)),
-    "dense_shaped": Kind("dense", "shaped", Sizes(64, 64, 64)),
-    "dense_low_rank": Kind("dense", "low_rank", Sizes(256, 64, 64)),
+    "dense_shaped": Kind("dense", "shaped", Sizes(64, 64, 16)),
+    "dense_low_rank": Kind("dense", "low_rank", Sizes(256, 64, 24)),
     "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 256, 128)),
-    "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 64)),
-    "low_rank_low_rank": Kind("low_rank", "low_rank", Sizes(256, 64, 64)),
+    "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 16)),
+    "low_rank_low_rank": Kind("low_rank", "low_rank", Sizes(256, 64, 24)),
     "one_ratio": Kind("diagonal", "one_ratio", Sizes(64, 64, 64), ("adam", "rmsprop"), 6.0),
 }
 

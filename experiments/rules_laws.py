@@ -54,7 +54,7 @@ class Case:
     def size(self, problem: str) -> int:
         """Number of coordinates at which a problem is drawn for this rule."""
         sizes = random_problems.KINDS[problem].sizes
-        if "shape" in self.given:
+        if self.of_matrices:
             return sizes.matrix
         return sizes.single if self.burn_in == 0 else sizes.chain
 
@@ -65,8 +65,14 @@ class Case:
         return make_rule(self.rule.simulated, **known).burn_in
 
     def batches(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The batch sizes that are measured: every other one where the memory is long."""
-        return grid[::2] if (self.burn_in or 0) >= LONG else grid
+        """The batch sizes that are compared: every other one where the rule's memory is long, or
+        where its law takes singular values."""
+        return grid[::2] if (self.burn_in or 0) >= LONG or self.of_matrices else grid
+
+    @property
+    def of_matrices(self) -> bool:
+        """Whether d coordinates form a matrix."""
+        return "shape" in self.given
 
 
 def cases() -> dict[str, Case]:
@@ -145,10 +151,10 @@ def control_laws(case: Case, given: Exact, batches: np.ndarray) -> dict[str, the
 
 def laws(case: Case, problem: str, seed: int, batches: tuple[int, ...]) -> xr.Dataset:
     """Law and controls of one rule on one problem, by batch size."""
-    d = case.size(problem)
-    given, batch_b = exact(problem, d, seed), np.asarray(batches, np.float64)
+    d, compared = case.size(problem), case.batches(batches)
+    given, batch_b = exact(problem, d, seed), np.asarray(compared, np.float64)
     right, wrong = law(case, given, batch_b), control_laws(case, given, batch_b)
-    missing = np.full(len(batches), np.nan)
+    missing = np.full(len(compared), np.nan)
     data: dict[str, Any] = {
         "d": d,
         "law_sem": ("batch", right.denominator_sem / right.denominator),
@@ -157,16 +163,16 @@ def laws(case: Case, problem: str, seed: int, batches: tuple[int, ...]) -> xr.Da
         data[f"{quantity}_law"] = ("batch", getattr(right, quantity))
         others = [getattr(wrong[c], quantity) if c in wrong else missing for c in CONTROLS]
         data[f"{quantity}_control"] = (("control", "batch"), np.stack(others))
-    fine = np.geomspace(batch_b[0], batch_b[-1], FINE_POINTS)
+    fine = np.geomspace(batches[0], batches[-1], FINE_POINTS)
     data |= _curves(case, problem, given, fine)
-    coords = {"batch": list(batches), "batch_fine": fine, "control": list(CONTROLS)}
-    return xr.Dataset(data, coords=coords)
+    coords = {"batch": list(compared), "batch_fine": fine, "control": list(CONTROLS)}
+    return xr.Dataset(data, coords=coords).reindex(batch=list(batches))
 
 
 def _curves(case: Case, problem: str, given: Exact, fine: np.ndarray) -> dict[str, Any]:
     """ε* on a fine grid, with the noise's correlation and without, where it is drawn."""
     curve = independent = np.full(len(fine), np.nan)
-    if problem in SHOWN:
+    if problem in SHOWN and not case.of_matrices:
         curve = independent = law(case, given, fine).lr_star
         if given.correlation is not None:
             independent = law(case, given, fine, correlation=None).lr_star

@@ -33,7 +33,13 @@ class Experiment:
     run: Callable[[Any, Store, Path | None], xr.Dataset]
 
 
-NAMES = ("onestep_quadratic", "onestep_rules", "onestep_network", "onestep_nongaussian")
+NAMES = (
+    "onestep_quadratic",
+    "onestep_rules",
+    "law_errors",
+    "onestep_network",
+    "onestep_nongaussian",
+)
 
 
 def experiment(name: str) -> Experiment:

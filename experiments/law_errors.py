@@ -1,0 +1,224 @@
+"""Where an approximate law holds: its error against the exact law over B, correlation and spread.
+
+One family of problems, d = 32: H has 1 on its diagonal and ½ off it; μ_i > 0, |μ_i/σ_i| log-normal
+of root mean square 0.1 with `spread` the deviation of its logarithm, σ = 1; the noise is
+equicorrelated, ρ from 0 to 0.99. Theory only: nothing is drawn.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.special import ndtri
+
+import theory
+from experiments.errors import InputError
+from experiments.progress import progress
+from experiments.spec import Experiment, check_batches
+from experiments.store import Store
+
+D, COUPLING, SIGNAL = 32, 0.5, 0.1
+ADAM = {"beta1": 0.9, "beta2": 0.95}
+LAWS = {name: law.jax for name, law in theory.LAWS.items()}
+
+
+class Point(NamedTuple):
+    """What a law is given: μ, σ (d,), H, the noise's correlation (None: independent), B (b,)."""
+
+    mu: np.ndarray
+    sigma: np.ndarray
+    hessian: np.ndarray
+    correlation: np.ndarray | None
+    batch: np.ndarray
+
+
+class Approximation(NamedTuple):
+    """An approximate law of ε*, the exact one it stands for, and `law`, the name of its formula.
+
+    `correlated`: whether it is tried under correlated noise, or for independent noise only.
+    """
+
+    title: str
+    law: str
+    approximate: Callable[[Point], Any]
+    exact: Callable[[Point], Any]
+    correlated: bool
+
+
+def point(spread: float, rho: float | None, batches: tuple[int, ...]) -> Point:
+    """The problem with this spread of ln|μ/σ| and this correlation of the noise, if any."""
+    ratio = np.exp(spread * ndtri((np.arange(D) + 0.5) / D))
+    ratio *= SIGNAL / np.sqrt((ratio**2).mean())
+    ones = np.ones((D, D))
+    return Point(
+        ratio,
+        np.ones(D),
+        (1 - COUPLING) * np.eye(D) + COUPLING * ones,
+        None if rho is None else (1 - rho) * np.eye(D) + rho * ones,
+        np.asarray(batches, np.float64),
+    )
+
+
+def _of_rule(rule: str, at: Point, **options: Any) -> Any:
+    noise = {} if at.correlation is None else {"correlation": at.correlation}
+    given = {"mu": at.mu, "sigma": at.sigma, "hessian": at.hessian, "batch": at.batch}
+    return theory.optimal_lr(rule, **(given | noise | options))
+
+
+def _from_moments(at: Point, mean_bd, variance_bd) -> Any:
+    """Lemma 1 for independent coordinates."""
+    mean, variance = np.asarray(mean_bd), np.asarray(variance_bd)
+    along = np.einsum("bi,ij,bj->b", mean, at.hessian, mean)
+    return mean @ at.mu / (variance @ np.diag(at.hessian) + along)
+
+
+def _traces(at: Point) -> tuple[float, float, float]:
+    """Σ|μ_i|, T and Q."""
+    signs = np.sign(at.mu)
+    return np.abs(at.mu).sum(), np.trace(at.hessian), signs @ at.hessian @ signs
+
+
+def _mean_field(at: Point) -> Any:
+    """One κ² = Σσ²/Σμ² for all coordinates."""
+    kappa = np.sqrt((at.sigma**2).sum() / (at.mu**2).sum())
+    return LAWS["common_ratio_lr"](at.batch, *_traces(at), kappa)
+
+
+def _small_batch(at: Point) -> Any:
+    small = theory.small_batch(at.mu, at.sigma, at.hessian)
+    return LAWS["small_batch_lr"](at.batch, small.eps_max, small.b_noise)
+
+
+def _adam_first(at: Point) -> Any:
+    given = (at.mu, at.sigma, at.batch[:, None], *ADAM.values())
+    return _from_moments(at, LAWS["adam_first_mean"](*given), LAWS["adam_first_variance"](*given))
+
+
+def _normalised(at: Point) -> Any:
+    square, curvature = (at.mu**2).sum(), at.mu @ at.hessian @ at.mu
+    variance = at.sigma**2
+    trace = np.diag(at.hessian) @ variance
+    if at.correlation is not None:
+        trace = (at.hessian * at.correlation * np.outer(at.sigma, at.sigma)).sum()
+    scales = trace / curvature, variance.sum() / square
+    return LAWS["normalised_lr"](at.batch, square, curvature, *scales)
+
+
+_SIGN, _ADAM = partial(_of_rule, "sign"), partial(_of_rule, "adam", **ADAM)
+_independent = partial(_of_rule, "sign", correlation=None)
+
+APPROXIMATIONS: Mapping[str, Approximation] = {
+    "sigmoid": Approximation(
+        "sigmoid for erf", "sigmoid_mean", partial(_of_rule, "sign_sigmoid"), _SIGN, False
+    ),
+    "mean_field": Approximation(
+        "one ratio for all", "common_ratio_lr", _mean_field, _SIGN, False
+    ),
+    "small_batch": Approximation("Theorem 3", "small_batch_lr", _small_batch, _SIGN, False),
+    "adam_limit": Approximation(
+        "Adam: β2 → 1", "adam_mean", partial(_of_rule, "adam", beta1=0.9), _ADAM, False
+    ),
+    "adam_first": Approximation(
+        "Adam: first order in 1 − β2", "adam_first_mean", _adam_first, _ADAM, False
+    ),
+    "independent": Approximation("Theorem 2 as printed", "sign_lr", _independent, _SIGN, True),
+    "mehler_1": Approximation(
+        "order ρ, with the diagonal",
+        "first_order_curvature", partial(_of_rule, "sign", order=1), _SIGN, True,
+    ),
+    "mehler_3": Approximation(
+        "order ρ³, with the diagonal",
+        "mehler_next", partial(_of_rule, "sign", order=3), _SIGN, True,
+    ),
+    "normalised": Approximation(
+        "normalised SGD, mean field",
+        "normalised_lr", _normalised, partial(_of_rule, "normalised_sgd"), True,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Settings: the approximations and the grid on which they are tried."""
+
+    approximations: tuple[str, ...] = tuple(APPROXIMATIONS)  # scientific
+    spreads: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # scientific
+    correlations: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 0.9, 0.99)
+    batches: tuple[int, ...] = tuple(round(10 ** (k / 2)) for k in range(13))  # scientific
+
+
+PRESETS = {
+    "smoke": Spec(spreads=(0.0, 1.0), correlations=(0.0, 0.3), batches=(1, 100, 10**4)),
+    "default": Spec(),
+    "paper": Spec(batches=tuple(round(10 ** (k / 4)) for k in range(2, 25))),
+}
+
+
+def validate(spec: Spec) -> None:
+    check_batches(spec.batches)
+    for name in spec.approximations:
+        if name not in APPROXIMATIONS:
+            known = ", ".join(APPROXIMATIONS)
+            raise InputError(f"unknown approximation {name!r}; known: {known}")
+    for name, values, most in (("spread", spec.spreads, 5), ("correlation", spec.correlations, 1)):
+        if not values or not all(0 <= value < most for value in values):
+            raise InputError(f"each {name} must be at least 0 and below {most}: {list(values)}")
+
+
+def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001
+    """One cell per approximation."""
+    cells = []
+    with progress("law_errors", len(spec.approximations)) as report:
+        for name in spec.approximations:
+            question = {"approximation": name, "spreads": spec.spreads, "batches": spec.batches}
+            cell, recalled = store.cell(
+                f"law_errors-{name}",
+                question | {"correlations": spec.correlations},
+                (theory, sys.modules[__name__]),
+                partial(_map, spec, name),
+            )
+            cells.append(cell)
+            report(name, recalled=recalled)
+    result = xr.concat(cells, "approximation", join="exact", data_vars="all")
+    result = result.assign_coords(approximation=list(spec.approximations))
+    for name, values in (("title", "title"), ("formula", "law")):
+        words = [getattr(APPROXIMATIONS[name], values) for name in spec.approximations]
+        result[name] = ("approximation", words)
+    result["batch"].attrs["units"] = "samples"
+    return result
+
+
+def _map(spec: Spec, name: str) -> xr.Dataset:
+    """approximate/exact ε* over spread, correlation and batch size; nan where not tried."""
+    chosen = APPROXIMATIONS[name]
+    grid = (len(spec.spreads), len(spec.correlations), len(spec.batches))
+    ratio = np.full(grid, np.nan)
+    for i, spread in enumerate(spec.spreads):
+        for j, rho in enumerate(spec.correlations):
+            if chosen.correlated or rho == 0:
+                at = point(spread, rho if chosen.correlated else None, spec.batches)
+                ratio[i, j] = np.asarray(chosen.approximate(at)) / np.asarray(chosen.exact(at))
+    return xr.Dataset(
+        {"ratio": (("spread", "correlation", "batch"), ratio)},
+        coords={
+            "spread": list(spec.spreads),
+            "correlation": list(spec.correlations),
+            "batch": list(spec.batches),
+        },
+    )
+
+
+EXPERIMENT = Experiment(
+    name="law_errors",
+    title="The error of approximate laws over batch size, correlation and spread",
+    core=True,
+    budget_seconds=60,
+    presets=PRESETS,
+    validate=validate,
+    run=run,
+)
