@@ -2,8 +2,8 @@
 
 They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
 two rules (`claims_quadratic`) and of all (`claims_rules`), from how far approximate laws are off
-(`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples that are not Gaussian (`claims_nongaussian`) and
-from how rival laws fit (`claims_rivals`).
+(`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
+that are not Gaussian (`claims_nongaussian`) and from how rival laws fit (`claims_rivals`).
 """
 
 import json

@@ -65,9 +65,8 @@ def point(spread: float, rho: float | None, batches: tuple[int, ...]) -> Point:
 
 
 def _of_rule(rule: str, at: Point, **options: Any) -> Any:
-    noise = {} if at.correlation is None else {"correlation": at.correlation}
-    given = {"mu": at.mu, "sigma": at.sigma, "hessian": at.hessian, "batch": at.batch}
-    return theory.optimal_lr(rule, **(given | noise | options))
+    given: dict[str, Any] = at._asdict() | options
+    return theory.optimal_lr(rule, **given)
 
 
 def _from_moments(at: Point, mean_bd, variance_bd) -> Any:
@@ -80,7 +79,8 @@ def _from_moments(at: Point, mean_bd, variance_bd) -> Any:
 def _traces(at: Point) -> tuple[float, float, float]:
     """Σ|μ_i|, T and Q."""
     signs = np.sign(at.mu)
-    return np.abs(at.mu).sum(), np.trace(at.hessian), signs @ at.hessian @ signs
+    q = float(signs @ at.hessian @ signs)
+    return float(np.abs(at.mu).sum()), float(np.trace(at.hessian)), q
 
 
 def _mean_field(at: Point) -> Any:
