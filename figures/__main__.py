@@ -1,7 +1,7 @@
 """`python -m figures [NAME…] [--out out]`: figures as PDF and PNG, and the report.
 
 Reads finished datasets and claims from the output folder and computes nothing anew.  With names,
-only these figures are drawn; without, all of them and `report.html`.
+only these figures are drawn; without, all of them, `report.html` and `derivations.tex`.
 """
 
 import gc
@@ -21,6 +21,8 @@ from experiments.store import Store, write_atomic
 from figures import style
 from figures.catalogue import FIGURES
 from figures.report import Picture, page
+from theory import LAWS, RULES, derivations
+from theory.document import document
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def run(names: Sequence[str], out: Path) -> None:
     if not names:
         html = page(claims, pictures, datasets, missing)
         write_atomic(out / "report.html", html.encode("utf-8"))
+        source = document(derivations(), RULES.values(), LAWS.values())
+        write_atomic(out / "derivations.tex", source.encode("ascii"))
 
 
 class Missing(Exception):

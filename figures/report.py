@@ -1,4 +1,4 @@
-"""One self-contained page: the answer, the claims, the figures, the derivations, the provenance.
+"""One self-contained page: answer, claims, figures, rules, derivations, provenance.
 
 No script and no request to anywhere: pictures stand in the page, formulas are native MathML.  All
 text that comes from data is escaped where it enters.
@@ -21,6 +21,7 @@ from figures.report_derivations import derivation_sections
 from figures.report_networks import network_table
 from figures.report_prose import prose
 from figures.report_provenance import provenance_lists
+from figures.report_rules import rule_table
 
 HERE = Path(__file__).parent
 
@@ -46,6 +47,7 @@ def page(
         claims=claim_tables(claims),
         figures="\n".join([*map(_picture, pictures), *map(_absent, missing)]),
         networks=network_table(datasets.get("onestep_network")),
+        rules=rule_table(),
         derivations=derivation_sections(),
         provenance=provenance_lists(datasets),
     )

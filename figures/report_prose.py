@@ -4,10 +4,9 @@ The theory writes subscripts as `μ_i`, `B_noise`, `ε_*` or `Σ_{i≠j}`: a bas
 lower-case letters and digits, a star, or something in braces.
 """
 
-import re
 from html import escape
 
-SUBSCRIPT = re.compile(r"(?<=\S)_(?:\{([^{}]*)\}|([a-z0-9]+|\*))")
+from theory.markup import SUBSCRIPT
 
 
 def prose(text: str) -> str:

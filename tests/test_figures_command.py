@@ -29,6 +29,7 @@ def test_without_names_everything_and_the_report_is_written(out, capsys):
     text = (out / "report.html").read_text("utf-8")
     assert 50_000 < len(text) < 8_000_000
     assert "my-claim" in text
+    assert (out / "derivations.tex").read_text("ascii").startswith(r"\documentclass")
     assert capsys.readouterr() == ("", "")
 
 
@@ -45,6 +46,7 @@ def test_a_name_draws_that_figure_only(out):
     assert command.main(["surge", "--out", str(out)]) == 0
     assert {path.name for path in (out / "figures").iterdir()} == {"surge.pdf", "surge.png"}
     assert not (out / "report.html").exists()
+    assert not (out / "derivations.tex").exists()
 
 
 def test_an_older_dataset_is_passed_over(tmp_path, capsys):

@@ -13,7 +13,9 @@ from figures.catalogue import FIGURES
 from figures.report_claims import claim_tables, counts
 from figures.report_derivations import derivation_sections
 from figures.report_networks import network_table
-from theory import derivations
+from figures.report_prose import prose
+from figures.report_rules import rule_table
+from theory import RULES, derivations
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -132,9 +134,35 @@ def test_every_derivation_stands_there_whole():
     sections = derivation_sections()
     Page(sections)
     for one in derivations():
-        assert f'<h3 id="derivation-{one.name.replace("_", "-")}-title">' in sections
+        name = one.name.replace("_", "-")
+        assert f'<section id="derivation-{name}"' in sections
+        assert f'<a href="#derivation-{name}">' in sections
     assert sections.count("<math") == sum(len(one.steps) for one in derivations())
     assert sections.count("(claimed ") == sum(len(one.counterexamples) for one in derivations())
+
+
+def test_the_first_derivation_is_open_and_the_others_are_folded():
+    sections = derivation_sections()
+    assert sections.count("<details>") == len(derivations()) - 1
+    assert sections.count("<details open>") == 1
+    assert sections.index("<details open>") < sections.index("<details>")
+
+
+def test_the_sides_of_a_wide_equation_stand_below_each_other():
+    sections = derivation_sections()
+    tables = re.findall(r'<mtable displaystyle="true".*?</mtable>', sections)
+    assert 0 < len(tables) < sections.count("<math") / 2
+    assert all(table.count("<mo>=</mo>") or table.count("<mo>&lt;</mo>") for table in tables)
+
+
+def test_every_rule_is_in_the_table_or_below_it():
+    table = rule_table()
+    Page(table)
+    for rule in RULES.values():
+        assert prose(rule.title) in table
+    assert table.count('<th scope="row">') == sum(r.card is not None for r in RULES.values())
+    for formula in re.findall(r"<math.*?</math>", table):
+        ElementTree.fromstring(formula)
 
 
 def test_without_any_result_the_page_says_what_to_do():

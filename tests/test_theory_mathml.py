@@ -11,6 +11,11 @@ from theory.symbols import H_, SYMBOLS, B_noise, eps_max, h, i, j, mu, n, rho, s
 
 SPACE = "{http://www.w3.org/1998/Math/MathML}"
 
+WORDS = {"if ", "otherwise", " and ", " or "}
+UNTRANSLATED = set(sp.functions.__all__) - {  # SymPy's names of functions that are not ours
+    *("erf", "erfc", "exp", "ln", "arg", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sign"),
+}
+
 
 def tree(expr):
     return ElementTree.fromstring(mathml(expr))
@@ -29,7 +34,8 @@ def test_every_law_and_every_step_is_well_formed_and_nothing_is_left_untranslate
         root = tree(expr)
         assert root.tag == f"{SPACE}math"
         assert len(root) == 1
-        assert {node.text for node in root.iter(f"{SPACE}mtext")} <= {"if ", "otherwise", " and "}
+        assert {node.text for node in root.iter(f"{SPACE}mtext")} <= WORDS
+        assert {node.text for node in root.iter(f"{SPACE}mi")}.isdisjoint(UNTRANSLATED)
 
 
 def test_a_nested_sum_keeps_the_limits_of_every_index_outermost_first():
@@ -85,6 +91,13 @@ def test_greek_letters_and_indices_are_written_as_such():
         (sp.Derivative(sp.erf(x), (x, 2)), "∂2∂x2erf(x)"),
         (sp.Float("0.25"), "0.25"),
         (sp.Subs(x**2, x, y), "x2|x=y"),
+        (sp.gamma(x), "Γ(x)"),
+        (sp.uppergamma(t, x), "Γ(t,x)"),
+        (sp.hyper([1, x], [2], y), "F12(1,x;2;y)"),
+        (sp.Min(1, x), "min(1,x)"),
+        (sp.I * x, "ix"),
+        (sp.Or(x < 1, y < 2), "x<1 or y<2"),
+        (sp.And(x < 1, y < 2), "x<1 and y<2"),
     ],
 )
 def test_a_formula_reads_as_it_is_written(expr, shown):

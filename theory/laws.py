@@ -8,7 +8,7 @@ import theory
 from theory.law import Law
 from theory.rules import MODULES, RULES
 
-NOT_LAWS = {"__main__", "derivations", "laws", "rules", "verify"}
+NOT_LAWS = {"__main__", "derivations", "document", "laws", "rules", "text", "verify"}
 
 
 def _stated() -> Iterator[Law]:

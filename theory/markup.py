@@ -1,15 +1,21 @@
-"""The nodes of presentation MathML and the spelling of names."""
+"""The spelling of names for every printer, and the nodes of presentation MathML."""
 
+import re
 from html import escape
 
 from sympy.printing.conventions import split_super_sub
 from sympy.printing.pretty.pretty_symbology import greek_unicode
 
+# Prose writes indices as `μ_i`, `B_noise`, `ε_*` or `Σ_{i≠j}`
+SUBSCRIPT = re.compile(r"(?<=\S)_(?:\{([^{}]*)\}|([a-z0-9]+|\*))")
 APPLY = "<mo>&#x2061;</mo>"  # invisible: the function before applies to what follows
 NAMES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atanh": "artanh", "log": "ln",
     "LambertW": "W", "hermite_prob": "He", "erfinv": "erf",
+    "gamma": "Γ", "uppergamma": "Γ", "lowergamma": "γ", "Min": "min", "Max": "max",
 }  # fmt: skip
+INDEX_AT = {"LambertW": 1, "hermite_prob": 0}  # the argument that is written as an index
+RELATIONS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 
 def tag(name: str, *children: str) -> str:

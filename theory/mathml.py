@@ -8,14 +8,11 @@ from html import escape
 from typing import Any
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE, precedence
-from sympy.printing.printer import Printer
 
-from theory.markup import APPLY, NAMES, fenced, op, parts, row, spell, tag
+from theory.markup import APPLY, INDEX_AT, NAMES, RELATIONS, fenced, op, parts, row, spell, tag
+from theory.mathml_operators import Operators
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
-INDEX_AT = {"LambertW": 1, "hermite_prob": 0}  # the argument that is written as an index
-RELATIONS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 
 def mathml(expr: Any, *, display: bool = False) -> str:
@@ -29,16 +26,9 @@ def presentation(expr: Any) -> str:
     return _MathML().doprint(expr)
 
 
-class _MathML(Printer):
-    printmethod = "_mathml"
-
+class _MathML(Operators):
     def emptyPrinter(self, expr: Any) -> str:
         return tag("mtext", escape(str(expr)))
-
-    def _bracket(self, expr: Any, level: str) -> str:
-        loose = precedence(expr) < PRECEDENCE[level]
-        wide = level != "Add" and isinstance(expr, sp.Sum | sp.Integral | sp.Derivative | sp.Limit)
-        return fenced(self._print(expr)) if loose or wide else self._print(expr)
 
     def _print_Symbol(self, expr: Any) -> str:
         base, above, below = parts(expr.name)
@@ -69,6 +59,9 @@ class _MathML(Printer):
 
     def _print_Exp1(self, _: Any) -> str:
         return tag("mi", "e")
+
+    def _print_ImaginaryUnit(self, _: Any) -> str:
+        return tag("mi", "i")
 
     def _print_Infinity(self, _: Any) -> str:
         return tag("mi", "∞")
@@ -129,6 +122,15 @@ class _MathML(Printer):
         return row(head, APPLY, fenced(op(",").join(map(self._print, args))))
 
     _print_Function = _call
+    _print_MinMaxBase = _call
+
+    def _print_hyper(self, expr: Any) -> str:
+        above, below, point = expr.args
+        counts = (tag("mn", str(len(group))) for group in (below, above))
+        low, before = counts
+        head = tag("mmultiscripts", tag("mi", "F"), low, "<none/><mprescripts/>", before, "<none/>")
+        groups = (op(",").join(map(self._print, group)) for group in (above, below, (point,)))
+        return row(head, APPLY, fenced(op(";").join(groups)))
 
     def _print_Abs(self, expr: Any) -> str:
         return fenced(self._print(expr.args[0]), "|", "|")
@@ -145,49 +147,11 @@ class _MathML(Printer):
             rows.append(tag("mtr", *(tag("mtd", cell) for cell in cells)))
         return row(op("{"), tag("mtable", *rows))
 
-    def _over_limits(self, sign: str, limits: Any, node: str) -> str:
-        nodes = []
-        for variable, *bounds in reversed(limits):  # SymPy puts the innermost first
-            if not bounds:
-                nodes.append(tag("munder", op(sign), self._print(variable)))
-                continue
-            low, high = map(self._print, bounds)
-            low = low if sign == "∫" else row(self._print(variable), op("="), low)
-            nodes.append(tag(node, op(sign), low, high))
-        return "".join(nodes)
-
-    def _print_Sum(self, expr: Any) -> str:
-        body = self._bracket(expr.function, "Mul")
-        return row(self._over_limits("∑", expr.limits, "munderover"), body)
-
-    def _print_Integral(self, expr: Any) -> str:
-        measure = "".join(row(op("d"), self._print(limit[0])) for limit in expr.limits)
-        body = self._bracket(expr.function, "Mul")
-        return row(self._over_limits("∫", expr.limits, "msubsup"), body, measure)
-
-    def _print_Derivative(self, expr: Any) -> str:
-        order = sp.Integer(sum(count for _, count in expr.variable_count))
-        top = op("∂") if order == 1 else tag("msup", op("∂"), self._print(order))
-        below = ""
-        for variable, count in expr.variable_count:
-            node = self._print(variable)
-            below += op("∂") + (node if count == 1 else tag("msup", node, self._print(count)))
-        return row(tag("mfrac", top, tag("mrow", below)), self._bracket(expr.expr, "Mul"))
-
-    def _print_Limit(self, expr: Any) -> str:
-        body, variable, point, _ = expr.args
-        target = row(self._print(variable), op("→"), self._print(point))
-        return row(tag("munder", tag("mi", "lim"), target), self._bracket(body, "Mul"))
-
-    def _print_Subs(self, expr: Any) -> str:
-        body, variables, point = expr.args
-        pairs = zip(variables, point, strict=True)
-        shown = (row(self._print(old), op("="), self._print(new)) for old, new in pairs)
-        bar = '<mo stretchy="true">|</mo>'
-        return row(self._print(body), tag("msub", bar, row(op(",").join(shown))))
-
     def _print_Relational(self, expr: Any) -> str:
         return row(self._print(expr.lhs), op(RELATIONS[expr.rel_op]), self._print(expr.rhs))
+
+    def _print_Or(self, expr: Any) -> str:
+        return tag("mtext", " or ").join(self._print(part) for part in expr.args)
 
     def _print_And(self, expr: Any) -> str:
         return tag("mtext", " and ").join(self._print(part) for part in expr.args)

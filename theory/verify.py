@@ -45,7 +45,7 @@ def verify(names: Iterable[str] | None = None) -> list[Verdict]:
 
 def _verdicts(derivation: Derivation) -> Iterable[Verdict]:
     for number, step in enumerate(derivation.steps, 1):
-        yield _timed(derivation.name, str(number), _describe(step.check), _holds, derivation, step)
+        yield _timed(derivation.name, str(number), described(step.check), _holds, derivation, step)
     end = derivation.steps[-1]
     yield _timed(derivation.name, "end", "is the law", _ends_in_law, derivation, end)
     for example in derivation.counterexamples:
@@ -59,11 +59,12 @@ def _timed(name: str, step: str, how: str, check: Any, *args: Any) -> Verdict:
     return Verdict(name, step, ok, how, time.perf_counter() - start)
 
 
-def _describe(check: Check) -> str:
+def described(check: Check) -> str:
+    """How a step is checked, as in "checked …"."""
     if check.exact:
-        return "exact"
-    kind = f"{check.digits} digits" if check.relation == "=" else f"{check.relation}"
-    return f"{kind} at {check.points} points"
+        return "exactly"
+    points = "one random point" if check.points == 1 else f"{check.points} random points"
+    return f"to {check.digits} digits at {points}" if check.relation == "=" else f"at {points}"
 
 
 def _ends_in_law(derivation: Derivation, end: Step) -> bool:
@@ -127,6 +128,11 @@ def value(expr: sp.Expr, point: dict[Any, Any]) -> Any:
         return mpmath.re(function(*(mpmath.mpf(v.p) / v.q for v in point.values())))
 
 
+def numbers(example: Counterexample) -> tuple[float, float]:
+    """What a counterexample's statement would give, and the truth."""
+    return float(value(example.claimed, {})), float(value(example.actual, {}))
+
+
 def _differs(_: Derivation, example: Counterexample) -> bool:
-    claimed, actual = value(example.claimed, {}), value(example.actual, {})
+    claimed, actual = numbers(example)
     return bool(abs(claimed - actual) > TELLING * max(abs(claimed), abs(actual)))

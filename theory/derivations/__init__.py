@@ -36,14 +36,34 @@ ORDER = (
     "muon",
 )
 
+BEGINS = {  # the groups of a table of contents, by the theorem that each begins with
+    "lemma1": "One step",
+    "sign_covariance": "Correlated noise, and samples that are not Gaussian",
+    "large_batch": "Where ε* peaks and where it saturates",
+    "rivals": "Rival laws",
+    "ratio": "Averages, ratios of averages, whole matrices",
+}
+
 
 @cache
-def derivations() -> tuple[Derivation, ...]:
-    """All derivations, with what a report needs: statements, reasons and SymPy expressions.
+def grouped() -> dict[str, tuple[Derivation, ...]]:
+    """All derivations under the headings of a table of contents.
 
     The theorems in `ORDER`, then what the files of `theory.rules` and the rules' cards hold.
     """
-    theorems = (import_module(f"{__name__}.{name}").DERIVATION for name in ORDER)
+    groups: dict[str, tuple[Derivation, ...]] = {}
+    heading = ""
+    for name in ORDER:
+        heading = BEGINS.get(name, heading)
+        theorem = import_module(f"{__name__}.{name}").DERIVATION
+        groups[heading] = (*groups.get(heading, ()), theorem)
     own = (module.DERIVATION for module in MODULES if hasattr(module, "DERIVATION"))
     cards = (rule.card.derivation() for rule in RULES.values() if rule.card is not None)
-    return (*theorems, *own, *cards)
+    ends = {"Update rules": tuple(own), "Rules at one ratio σ/|μ|": tuple(cards)}
+    return groups | {heading: found for heading, found in ends.items() if found}
+
+
+@cache
+def derivations() -> tuple[Derivation, ...]:
+    """All derivations, with what a report needs: statements, reasons and SymPy expressions."""
+    return tuple(derivation for group in grouped().values() for derivation in group)
