@@ -9,7 +9,7 @@ a grid. There the integrand would oscillate for ever; each sample is jittered by
 own size, which cannot change the sign of one sample, and of sums only near balance. Numbers
 below `SMALLEST` of the largest keep their sign only.
 
-Error: 1e-3 at B = 2 for n = 2000, falling with B and n; 3e-2 for n = 12, whose few sums may
+Error: 1e-3 at B = 2 for n = 2000, falling with B and n; 4e-2 for n = 10, whose few sums may
 nearly balance. Sums that balance exactly without being zero sample by sample count as ±1.
 """
 
