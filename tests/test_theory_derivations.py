@@ -69,7 +69,13 @@ def test_every_law_is_established_by_a_step_that_ends_in_its_expression():
     # scales and identities, which a step applies to other expressions instead
     assert inside == {
         *("sgd_noise_scale", "eps_max", "noise_scale", "regime"),
-        *("common_ratio_half", "critical_batch", "tradeoff", "mehler_next"),
+        *(
+            "common_ratio_half",
+            "critical_batch",
+            "tradeoff",
+            "mehler_next",
+            "vanishing_correlation",
+        ),
     }
 
 
@@ -104,6 +110,11 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("sign_covariance", "jointly_gaussian"): (0, 0.7519),
     ("sign_covariance", "zero_means"): (1 / 3, 0.01414),
     ("mehler", "first_order"): (3.1459, 3.4257),
+    ("correlated_small_batch", "positive_D1"): (1, 0.6697),
+    ("correlated_small_batch", "positive_D0"): (3, 0.3334),
+    ("equicorrelated", "weakly_correlated"): (0.12272, 0.1),
+    ("equicorrelated", "nearly_perfect"): (0.5848, 0.1855),
+    ("equicorrelated", "equicorrelated"): (1.2020, 1),
     ("large_batch", "no_vanishing_mean"): (1, 1 / 2),
     ("common_ratio", "surging"): (0.5**0.5, 2 / 3),
     ("common_ratio", "common_ratio"): (1, 0.5503),

@@ -13,6 +13,7 @@ from scipy.special import erf
 from theory import (
     LAWS,
     common_ratio_peak,
+    correlated_small_batch,
     large_batch_limit,
     one_step,
     optimal_lr,
@@ -360,3 +361,53 @@ def test_without_nuclear_curvature():
     few, many = optimal_lr("muon", hessian=curvature, batch=np.array([12.0, 1e5]), **problem)
     assert few > 1.2 * many
     assert LAWS["muon_lr"].jax(12.0, 1.0, 12.0) < LAWS["muon_lr"].jax(1e5, 1.0, 12.0)
+def correlated(rho, size=32):
+    """One ratio 1/20, H equicorrelated at 0.3, noise at ρ."""
+    both = [(1 - value) * np.eye(size) + value for value in (0.3, rho)]
+    return np.full(size, 0.05), np.ones(size), *both
+
+
+def peak_of(mu, sigma, hessian, correlation):
+    batch = 10.0 ** np.arange(1, 5, 0.05)
+    noise = {"sigma": sigma, "correlation": correlation}
+    return batch[optimal_lr("sign", mu=mu, hessian=hessian, batch=batch, **noise).argmax()]
+
+
+def test_without_weakly_correlated():
+    strong, weak = (correlated(rho) for rho in (0.9, 0.1))
+    assert correlated_small_batch(*weak).b_noise == pytest.approx(peak_of(*weak), rel=0.15)
+    assert correlated_small_batch(*strong).b_noise < 0.6 * peak_of(*strong)
+
+
+def test_without_nearly_perfect():
+    strong, weak = (correlated(rho) for rho in (0.9, 0.1))
+    sums = (20.0, 32.0, weak[2].sum())
+    law = LAWS["equicorrelated_peak"]
+    assert float(law.jax(*sums, 0.9)) == pytest.approx(peak_of(*strong), rel=0.1)
+    assert float(law.jax(*sums, 0.1)) > 1.5 * peak_of(*weak)
+
+
+def test_without_equicorrelated():
+    """Two groups, perfectly correlated within: Q > 2T, but D does not depend on B."""
+    groups = np.kron(np.eye(2), np.ones((3, 3)))
+    given = {"mu": np.full(6, 0.1), "sigma": np.ones(6), "hessian": groups, "correlation": groups}
+    step = one_step("sign", **given, batch=[1, 100, 10_000])
+    np.testing.assert_allclose(step.denominator, 18, rtol=1e-6)
+    assert np.all(np.diff(step.lr_star) > 0)
+
+
+def test_without_positive_d0():
+    """No curvature on the diagonal: ε* falls from the first, and there is no √B to rise on."""
+    swap = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert np.isnan(correlated_small_batch([0.1, 0.1], [1, 1], swap - 0.1, np.eye(2)).b_noise)
+    lr = optimal_lr("sign", mu=[0.1, 0.1], sigma=[1, 1], hessian=swap, batch=[1, 4])
+    assert lr[1] == pytest.approx(lr[0] / 2, rel=0.02)
+
+
+def test_without_positive_d1():
+    """D1 < 0 names no peak, yet ε* surges: a pair of high ratio hides one of low ratio."""
+    hessian = np.array([[1, -0.1, 0, 0], [-0.1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]])
+    mu, sigma = [1, 1, 0.02, 0.02], np.ones(4)
+    assert np.isnan(correlated_small_batch(mu, sigma, hessian, np.eye(4)).b_noise)
+    lr = optimal_lr("sign", mu=mu, sigma=sigma, hessian=hessian, batch=[10, 10**6])
+    assert lr[1] < 0.7 * lr[0]

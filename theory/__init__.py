@@ -3,9 +3,11 @@
 Importing this package derives and verifies nothing; `derivations()` and `verify()` do.
 """
 
+from theory.correlated_small_batch import CorrelatedSmallBatch, correlated_small_batch
 from theory.derivations import derivations
 from theory.laws import LAWS
 from theory.learning_rate import OneStep, one_step, optimal_lr
+from theory.mehler import samples_of_factor
 from theory.noise_scale import SmallBatch, small_batch
 from theory.plateau import large_batch_limit
 from theory.rules import RULES
@@ -15,15 +17,18 @@ from theory.verify import Verdict, verify
 __all__ = [
     "LAWS",
     "RULES",
+    "CorrelatedSmallBatch",
     "OneStep",
     "SmallBatch",
     "Verdict",
     "common_ratio_half",
     "common_ratio_peak",
+    "correlated_small_batch",
     "derivations",
     "large_batch_limit",
     "one_step",
     "optimal_lr",
+    "samples_of_factor",
     "small_batch",
     "verify",
 ]

@@ -19,6 +19,8 @@ ORDER = (
     "enumeration",
     "copula",
     "mehler",
+    "correlated_small_batch",
+    "equicorrelated",
     "large_batch",
     "common_ratio",
     "tradeoff",
