@@ -82,8 +82,9 @@ def data_of(batch, rate, sem=None, *, floor: float = 0.0) -> Data:
     return Data(batch, np.log(rate), relative**-2, int((~there).sum()), sem is not None)
 
 
-def fit(rival: Rival, data: Data, *, intervals: bool = True) -> Fit:
-    """The best parameters of a law; `intervals=False` leaves them out (they take most time)."""
+def fit(rival: Rival, data: Data, *, thorough: bool = True) -> Fit:
+    """The best parameters of a law; unless `thorough` without intervals and without `left_out`,
+    which take most of the time."""
     model = model_of(rival, data.batch)
     points, count = len(data.batch), len(model.names)
     dof = points - count
@@ -93,7 +94,7 @@ def fit(rival: Rival, data: Data, *, intervals: bool = True) -> Fit:
     best = _best(model, data.log_rate[None], data.weight[None])
     chi2 = float(deviance(model, best, data.log_rate[None], data.weight[None])[0])
     unit = 1.0 if data.known else chi2 / max(dof, 1)
-    low, high = _ends(model, data, best[0], unit) if intervals and dof else (best[0] * np.nan,) * 2
+    low, high = _ends(model, data, best[0], unit) if thorough and dof else (best[0] * np.nan,) * 2
     log_rate = model.log(best)[0]
 
     def named(logarithms: np.ndarray) -> dict[str, float]:
@@ -107,7 +108,7 @@ def fit(rival: Rival, data: Data, *, intervals: bool = True) -> Fit:
         dof,
         _aicc(chi2, points, count, known=data.known),
         float(np.abs(np.expm1(log_rate - data.log_rate)).max()),
-        _left_out(model, data),
+        _left_out(model, data) if thorough else np.nan,
         np.exp(log_rate),
     )
 
@@ -177,7 +178,7 @@ def bootstrap(rival: Rival, data: Data, *, copies: int = 200, seed: int = 0) -> 
 
 def scores(
     batch, rate, sem=None, *, floor: float = 0.0, rivals: Mapping[str, Rival] = RIVALS,
-    intervals: bool = True,
+    thorough: bool = True,
 ) -> xr.Dataset:  # fmt: skip
     """Every rival fitted to the same data: a table by `rival`, with `rate` at each batch size.
 
@@ -185,7 +186,7 @@ def scores(
     (α or q) and their `_low` and `_high`; `delta_aicc` counts from the best rival.
     """
     data = data_of(batch, rate, sem, floor=floor)
-    fits = [fit(rival, data, intervals=intervals) for rival in rivals.values()]
+    fits = [fit(rival, data, thorough=thorough) for rival in rivals.values()]
     columns: dict[str, tuple] = {
         name: ("rival", [getattr(one, name) for one in fits])
         for name in ("chi2", "dof", "aicc", "worst", "left_out")

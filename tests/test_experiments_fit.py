@@ -28,7 +28,7 @@ def truth(name, batch=BATCH):
 @ALL
 def test_a_rival_is_found_in_its_own_data_and_nothing_is_left_over(name):
     rate, values = truth(name)
-    found = fit(RIVALS[name], data_of(BATCH, rate, 0.01 * rate), intervals=False)
+    found = fit(RIVALS[name], data_of(BATCH, rate, 0.01 * rate), thorough=False)
     assert found.worst < 1e-5
     for parameter, value in found.value.items():
         assert value == pytest.approx(values[parameter], rel=1e-4)
@@ -72,7 +72,7 @@ def test_the_deepest_of_many_valleys_is_found():
     for _ in range(5):
         rate = truth("alpha", batch)[0] * np.exp(0.1 * rng.standard_normal(7))
         data = data_of(batch, rate, 0.05 * rate)
-        found = fit(RIVALS["knee"], data, intervals=False)
+        found = fit(RIVALS["knee"], data, thorough=False)
         model = model_of(RIVALS["knee"], batch)
         knees, powers = np.meshgrid(np.linspace(-2, 12, 400), np.linspace(-2, 1.5, 300))
         grid = np.stack([0 * knees, knees, powers], -1).reshape(-1, 3)
@@ -88,10 +88,10 @@ def test_a_point_left_out_is_predicted_by_a_fit_to_the_others():
     for i in range(len(BATCH)):
         others = np.arange(len(BATCH)) != i
         part = fit(rival, data_of(BATCH[others], rate[others], 0.05 * rate[others]),
-                   intervals=False)  # fmt: skip
+                   thorough=False)  # fmt: skip
         logarithms = np.log(np.array([*part.value.values()]))
         gaps.append(model_of(rival, BATCH[[i]]).log(logarithms)[0] - np.log(rate[i]))
-    whole = fit(rival, data_of(BATCH, rate, 0.05 * rate), intervals=False)
+    whole = fit(rival, data_of(BATCH, rate, 0.05 * rate))
     assert whole.left_out == pytest.approx(np.sqrt(np.mean(np.square(gaps))), rel=1e-3)
 
 
@@ -99,7 +99,7 @@ def test_scores_rank_the_true_law_first_and_count_its_parameters():
     rate, _ = truth("coherent")
     rng = np.random.default_rng(3)
     noisy = rate * (1 + 0.01 * rng.standard_normal(len(rate)))
-    table = scores(BATCH, noisy, 0.01 * rate, intervals=False)
+    table = scores(BATCH, noisy, 0.01 * rate, thorough=False)
     assert table.rival.values[table.aicc.values.argmin()] == "coherent"
     assert float(table.delta_aicc.sel(rival="coherent")) == 0
     assert (table.dof == [len(BATCH) - len(r.free) for r in RIVALS.values()]).all()
@@ -148,7 +148,7 @@ def test_missing_rates_are_left_out_and_counted():
     rate, _ = truth("half")
     holed = rate.copy()
     holed[[0, 5]] = np.nan
-    table = scores(BATCH, holed, 0.01 * rate, intervals=False)
+    table = scores(BATCH, holed, 0.01 * rate, thorough=False)
     assert table.attrs["excluded"] == 2
     assert table.sizes["batch"] == 15
     assert float(table.B_noise.sel(rival="half")) == pytest.approx(90, rel=1e-5)
@@ -157,7 +157,7 @@ def test_missing_rates_are_left_out_and_counted():
 @pytest.mark.parametrize("points", [1, 2, 3, 4])
 def test_few_points_are_fitted_by_what_they_determine(points):
     rate, _ = truth("alpha")
-    table = scores(BATCH[:points], rate[:points], 0.01 * rate[:points], intervals=points == 3)
+    table = scores(BATCH[:points], rate[:points], 0.01 * rate[:points], thorough=points == 3)
     count = [len(rival.free) for rival in RIVALS.values()]
     assert (np.isnan(table.chi2) == (points < np.array(count))).all()
     assert (np.isnan(table.aicc) | (table.aicc > -1)).all()

@@ -118,5 +118,5 @@ RIVALS: Mapping[str, Rival] = {
     "surge": Rival(SMALL_BATCH_LR, TWO, "surge (Theorem 3)"),
     "coherent": Rival(COHERENT_LR, (*TWO, q), "surge to a plateau"),
     "mean_field": Rival(MEAN_FIELD_LR, (*TWO, q), "surge, mean field"),
-    "lower_bound": Rival(LOWER_BOUND_LR, TWO, "1 − √(B_ℓ1/B)"),
+    "lower_bound": Rival(LOWER_BOUND_LR, TWO, "lower bound, ℓ1 noise"),
 }
