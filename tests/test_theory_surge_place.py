@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
-from theory import LAWS, common_ratio_half, common_ratio_peak, one_step, optimal_lr
+from theory import LAWS, RULES, common_ratio_half, common_ratio_peak, one_step, optimal_lr, symbols
 
 MEAN = np.linspace(1e-4, 1, 20_001)
 
@@ -66,6 +67,30 @@ def test_height_and_place_of_the_peak_are_functions_of_the_coherence(coherence):
     batch = np.geomspace(peak / 3, 3 * peak, 40_001)
     rates = np.asarray(LAWS["mean_field_lr"].jax(batch, 1.0, scale, coherence))
     assert batch[rates.argmax()] == pytest.approx(peak, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.card is not None])
+def test_the_condition_on_every_card_is_the_general_one(name):
+    """A coherence just above the least v/E² − v′/E surges, by the card; one just below does not."""
+    card, batch = RULES[name].card, np.geomspace(1e-4, 1e6, 4001)
+    assert card is not None
+    given = {symbols.B: batch, symbols.kappa: 1.0, symbols.beta_1: 0.6, symbols.beta_2: 0.95}
+    mean, variance = (
+        np.broadcast_to(law.jax(*(given.get(arg, 0.7) for arg in law.args)), batch.shape)
+        for law in (card.mean, card.variance)
+    )
+    grows = np.abs(np.diff(mean)) > 1e-7
+    if not grows.any():
+        assert card.surges == sp.false
+        return
+    middle = (mean[1:] + mean[:-1]) / 2
+    threshold = -(np.diff(variance / mean)[grows] / np.diff(mean)[grows])
+    assert (middle[grows] > 0).all()
+    condition = sp.sympify(card.surges)
+    chosen = {symbol: given.get(symbol, 0.7) for symbol in condition.free_symbols}
+    for factor, surges in ((0.97, False), (1.03, True)):
+        chosen |= {symbols.Q: float(factor * threshold.min()), symbols.T: 1}
+        assert bool(condition.subs(chosen)) == surges
 
 
 def problem(seed, size=5) -> dict[str, Any]:
