@@ -1,11 +1,12 @@
 # make reproduce   derive, simulate, measure, report (about 4 minutes on two cores)
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
+# make mutants     break the theory in 60 places and count who notices (about half an hour)
 # make lint        ruff and pyright
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: reproduce test figures lint clean
+.PHONY: reproduce test figures mutants lint clean
 
 reproduce: .venv/run
 	@$(PY) -m experiments reproduce; status=$$?; \
@@ -16,6 +17,9 @@ figures: .venv/run
 
 test: .venv/test
 	@$(PY) -m pytest -n 2
+
+mutants: .venv/test
+	@$(PY) tests/mutants.py
 
 lint: .venv/test
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright
