@@ -18,6 +18,7 @@ from experiments.rules_laws import Case, cases
 
 SURGING = "one_ratio"
 FROM_BETA1 = 1 / 3  # above it Adam surges on a diagonal Hessian
+STALLED = 2e-5  # of the law: an average of 1000 steps in float32 stalls 6e-5 from its place
 
 
 def _measured(case: Case, problem: str, data: xr.Dataset) -> xr.Dataset:
@@ -30,10 +31,10 @@ def _measured(case: Case, problem: str, data: xr.Dataset) -> xr.Dataset:
 
 
 def _sem(d: xr.Dataset, quantity: str) -> np.ndarray:
-    """Standard error of measurement and law together; rounding of averages in float32 counts."""
+    """Standard error of measurement and law together, and a float32 average's own error."""
     sem, law = d[f"{quantity}_sem"].values, np.abs(d[f"{quantity}_law"].values)
     drawn = 0.0 if quantity == "numerator" else d.law_sem.values
-    return np.sqrt(sem**2 + (drawn * law) ** 2 + (judge.ROUNDING * law) ** 2)
+    return np.sqrt(sem**2 + (drawn * law) ** 2 + (STALLED * law) ** 2)
 
 
 def _compared(case: Case, d: xr.Dataset, quantities, law, controls) -> Outcome:
@@ -103,13 +104,14 @@ def _rows():
         kind = "mean" if case.exact else "approximation"
         unit = "standard errors" if case.exact else "measured / law"
         for name, problem in KINDS.items():
+            if problem.only or not case.tried(name):
+                continue
             where = f"{case.id} on {name} (d = {case.size(name)})"
-            if not problem.only:
-                yield _claim(
-                    f"law/{case.id}/{name}", case,
-                    f"{where}: E[VᵀG], E[VᵀHV], ε* and ΔL* agree with the law at every B",
-                    kind, unit, partial(_agrees, case, name), HOLDS,
-                )  # fmt: skip
+            yield _claim(
+                f"law/{case.id}/{name}", case,
+                f"{where}: E[VᵀG], E[VᵀHV], ε* and ΔL* agree with the law at every B",
+                kind, unit, partial(_agrees, case, name), HOLDS,
+            )  # fmt: skip
             if problem.couples:
                 yield _claim(
                     f"independent/{case.id}/{name}", case,

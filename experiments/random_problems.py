@@ -28,11 +28,11 @@ INDEFINITE = (8.0, 4.0, 2.0, -1.6)
 
 class Sizes(NamedTuple):
     """Number of coordinates for rules without memory, for rules that run in chains, and for rules
-    of matrices, whose d must be composite."""
+    that take singular values; all but 2 make a matrix."""
 
     single: int
     chain: int
-    matrix: int
+    singular: int
 
 
 class Kind(NamedTuple):
@@ -46,19 +46,25 @@ class Kind(NamedTuple):
     coarser: float = 1.0
 
     @property
+    def correlated(self) -> bool:
+        """Whether the noise of different coordinates is correlated."""
+        shaped = self.noise == "shaped" and self.hessian != "diagonal"
+        return shaped or self.noise == "low_rank"
+
+    @property
     def couples(self) -> bool:
         """Whether correlated noise meets off-diagonal curvature."""
-        return self.hessian != "diagonal" and self.noise != "independent"
+        return self.correlated and self.hessian != "diagonal"
 
 
 KINDS: Mapping[str, Kind] = {
     "diagonal_independent": Kind("diagonal", "independent", Sizes(4096, 64, 256)),
-    "diagonal_shaped": Kind("diagonal", "shaped", Sizes(2, 8, 8)),
+    "diagonal_shaped": Kind("diagonal", "shaped", Sizes(2, 64, 64)),
     "diagonal_low_rank": Kind("diagonal", "low_rank", Sizes(64, 64, 36)),
     "dense_independent": Kind("dense", "independent", Sizes(256, 64, 64)),
     "dense_shaped": Kind("dense", "shaped", Sizes(64, 64, 16)),
     "dense_low_rank": Kind("dense", "low_rank", Sizes(256, 64, 24)),
-    "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 256, 128)),
+    "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 128, 256)),
     "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 16)),
     "low_rank_low_rank": Kind("low_rank", "low_rank", Sizes(256, 64, 24)),
     "one_ratio": Kind("diagonal", "one_ratio", Sizes(64, 64, 64), ("adam", "rmsprop"), 6.0),

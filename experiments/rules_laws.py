@@ -19,6 +19,7 @@ import theory
 from experiments import random_problems
 from sim import quadratic
 from sim.rules import make_rule
+from theory.coordinatewise import Coordinatewise
 from theory.rules.rule import Rule, resolved
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
@@ -47,6 +48,13 @@ class Case:
         assert self.rule.accuracy is not None
         return self.rule.accuracy <= 0.01
 
+    def tried(self, problem: str) -> bool:
+        """Whether the rule is tried on this problem: not where its law knows no such noise."""
+        kind, sums = random_problems.KINDS[problem], self.rule.sums
+        plain = isinstance(sums, Coordinatewise) and sums.pair is None and sums.series is None
+        named = self.rule.name in (kind.only or [self.rule.name])
+        return named and not (plain and kind.correlated)
+
     def at(self, d: int) -> dict[str, Any]:
         """The parameters for d coordinates."""
         return resolved(self.given, d)
@@ -54,8 +62,8 @@ class Case:
     def size(self, problem: str) -> int:
         """Number of coordinates at which a problem is drawn for this rule."""
         sizes = random_problems.KINDS[problem].sizes
-        if self.of_matrices:
-            return sizes.matrix
+        if self.of_matrices and not self.remembers_long:
+            return sizes.singular
         return sizes.single if self.burn_in == 0 else sizes.chain
 
     @property
@@ -67,7 +75,12 @@ class Case:
     def batches(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The batch sizes that are compared: every other one where the rule's memory is long, or
         where its law takes singular values."""
-        return grid[::2] if (self.burn_in or 0) >= LONG or self.of_matrices else grid
+        return grid[::2] if self.remembers_long or self.of_matrices else grid
+
+    @property
+    def remembers_long(self) -> bool:
+        """Whether a chain needs so many steps that it is cut short elsewhere."""
+        return (self.burn_in or 0) >= LONG
 
     @property
     def of_matrices(self) -> bool:
