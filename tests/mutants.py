@@ -3,8 +3,8 @@
 Draws `--count` sites by `--seed`, evenly over the files of `theory/`, and applies each to a copy of
 the checkout. First every derivation that the change touches is verified; then the tests of the
 theory run until the first failure, those first that name the module. What survives `--limit`
-seconds of a processor runs again with more. Outcomes are kept in `--out`: a second call tries only new
-mutants and survivors. Ends with 1 if fewer than 57 of 60 are caught.
+seconds of a processor runs again with more. Outcomes are kept in `--out`: a second call tries only
+new mutants and survivors. Ends with 1 if fewer than 57 of 60 are caught.
 """
 
 import argparse

@@ -104,9 +104,8 @@ class _Walk:
             named = isinstance(targets[0], ast.Name) and targets[0].id.isupper()
             if node.value is not None and not (named and _plain(node.value)):
                 self.expression(node.value)
-        elif isinstance(node, ast.Return | ast.Expr | ast.AugAssign):
-            if node.value is not None:
-                self.expression(node.value)
+        elif isinstance(node, ast.Return | ast.Expr | ast.AugAssign) and node.value is not None:
+            self.expression(node.value)
         for inner in ast.iter_child_nodes(node):
             if isinstance(inner, ast.stmt):
                 self.statement(inner)
