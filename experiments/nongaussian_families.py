@@ -4,6 +4,8 @@ Noise is independent between coordinates, so that only the mean sign ℰ_i can b
 D = ℰᵀHℰ + Σ_i H_ii (P(V_i ≠ 0) − ℰ_i²).
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,7 +68,7 @@ def laws(family: str, seed: int, batches: tuple[int, ...], samples: int) -> xr.D
     `samples` drawn per-sample gradients."""
     problem, batch_b = make_problem(family, seed), np.asarray(batches, float)
     drawn = sample_gradients(problem, jax.random.key(seed + 2), samples).astype(float)
-    given = {
+    given: dict[str, Any] = {
         "mu": np.asarray(gradient(problem), float),
         "sigma": np.asarray(standard_deviation(problem), float),
         "hessian": np.asarray(dense(problem.hessian), float),

@@ -43,10 +43,10 @@ class Spec:
     network: bool = True  # scientific
     targets: tuple[float, ...] = (1.0, 0.3, 0.02)  # scientific
     network_batches: tuple[int, ...] = (1, 4, 16)  # scientific
-    resolution: float = 0.002  # nuisance
+    resolution: float = 0.003  # nuisance
     limit: int = 2**20  # nuisance
     network_resolution: float = 0.01  # nuisance
-    network_limit: int = 8192  # nuisance
+    network_limit: int = 32768  # nuisance
     samples: int = 4096  # nuisance
     draws: int = 1024  # nuisance
     seed: int = 0  # nuisance

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 from figures import (
     existence,
+    law_errors,
     network,
     network_ratio,
+    nongaussian,
     residuals,
     rivals,
     rivals_network,
+    rules,
     saturation,
     sgd,
     surge,
@@ -23,8 +26,11 @@ FIGURES: Mapping[str, Entry] = {
         residuals,
         saturation,
         existence,
+        rules,
+        law_errors,
         network,
         network_ratio,
+        nongaussian,
         rivals,
         rivals_network,
     )

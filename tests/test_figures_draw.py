@@ -76,7 +76,33 @@ def network(names: tuple[str, ...] = ("digits_mlp", "fashion_cnn")) -> xr.Datase
     return xr.Dataset(data, coords={**coords, "line_batch": batch[[0, 3, 6]]})
 
 
+def nongaussian() -> xr.Dataset:
+    """A small dataset of the form of `onestep_nongaussian`, made up."""
+    batch, wide = np.array([1, 4, 16]), np.linspace(0.3, 1.2, 4)[:, None]
+    data: dict = {}
+    for quantity in ("lr_star", "numerator", "denominator"):
+        data[f"{quantity}_mean"] = (("family", "batch"), np.ones((4, 3)))
+        data[f"{quantity}_sem"] = (("family", "batch"), np.full((4, 3), 0.01))
+        law = wide * np.ones((4, 4, 3))
+        data[f"{quantity}_law"] = (("family", "level", "batch"), law)
+    shape, dims = (2, 4, 3), ("checkpoint", "network_level", "network_batch")
+    for quantity, last in (("numerator", -0.2), ("denominator", 1.3)):
+        mean = np.array([[1.0] * 3, [last, 0.5, 1.0]])
+        data[f"network_{quantity}_mean"] = (dims[::2], mean)
+        data[f"network_{quantity}_sem"] = (dims[::2], 0.02 * np.abs(mean))
+        data[f"network_{quantity}_law"] = (dims, mean[:, None] * np.ones(shape) * wide)
+    data["loss"] = ("checkpoint", [2.4, 0.02])
+    coords = {
+        "family": ["gaussian", "exponential", "sparse", "bernoulli"], "batch": batch,
+        "level": ["gaussian", "edgeworth_1", "edgeworth_2", "enumerated"], "network_batch": batch,
+        "network_level": ["gaussian", "edgeworth", "means", "copula"],
+    }  # fmt: skip
+    return xr.Dataset(data, coords=coords)
+
+
 def made_up(experiment: str) -> xr.Dataset:
+    if experiment == "onestep_nongaussian":
+        return nongaussian()
     return quadratic() if experiment == "onestep_quadratic" else network()
 
 
@@ -91,7 +117,9 @@ def holed(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def small(figure: str) -> xr.Dataset:
-    """One problem or one network, which must be enough for any figure."""
+    """One problem, network or family, which must be enough for any figure."""
+    if figure == "nongaussian":
+        return nongaussian().isel(family=[0])
     return network(("digits_mlp",)) if "network" in figure else quadratic(("rank_one",))
 
 
