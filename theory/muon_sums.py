@@ -6,8 +6,9 @@ batch: Muon at batch size B with momentum is Muon at B/c without. Three routes:
 * a single row or column: V = M/‖M‖, the exact law of normalised SGD;
 * independent noise that is spread over at least `LARGE` entries of a row: the Dyson equation with
   its 1/n correction for E[V], the dressed linear response for Cov V. Measured against simulation
-  for equal noise: N within 1.5 % at 4 × 4, 1.2 % at 8 × 8, 0.4 % at 16 × 16 and 0.1 % at 4 × 16,
-  D within 1.3 % at 8 × 8; tr(H Cov V) exact up to `EXACT` coordinates, else by draws of the noise;
+  for equal noise: N within 1.2 % at 8 × 8, 0.4 % at 16 × 16 and 0.1 % at 4 × 16, D within 1.3 %
+  at 8 × 8; for σ uniform on (½, 3) N within 1.6 % at 4 × 16. tr(H Cov V) by the noise of each
+  coordinate in turn up to `EXACT` coordinates, else by draws of the noise, with a standard error;
 * otherwise Gaussian draws of M and their singular vectors: exact up to the standard error of D.
   Noise with few axes, or with the Hessian's, is not the noise of a large matrix: there the linear
   response misses D by up to 30 %.
