@@ -11,7 +11,7 @@ from scipy.stats import binom, expon, ks_2samp, kstest, laplace, norm, t
 
 from sim import FAMILIES, Quadratic, measure_one_step, sample_gradients
 from sim.families import DEGREES, SHARE
-from sim.quadratic import averaged_noise, draw_noise, draw_noise_mean, validated
+from sim.quadratic import draw_noise, draw_noise_mean, validated
 
 FALSE_ALARM = 1e-4
 N = 21_000
@@ -153,11 +153,6 @@ def test_a_rule_with_memory_meets_skewed_samples_in_single_chains():
     law = MU @ h @ MU + c * np.diag(h) @ SIGMA**2 / batch
     assert abs(step.denominator.mean - law) < norm.isf(FALSE_ALARM / 2) * step.denominator.sem
     assert step.numerator.sem > 0
-
-
-def test_student_batches_are_averaged_sample_by_sample():
-    x, y = (drawn(draw, "student", 7) for draw in (draw_noise_mean, averaged_noise))
-    np.testing.assert_array_equal(x, y)
 
 
 # Sample gradients
