@@ -13,7 +13,7 @@ import xarray as xr
 from experiments import judge
 from experiments.claim import Absent, Claim, select
 from experiments.claims_network import CHECKPOINTS
-from experiments.judge import FAILS, HOLDS, Outcome
+from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
 from experiments.nongaussian_families import CUMULANTS, QUANTITIES
 from sim.estimate import Z95
 
@@ -118,6 +118,8 @@ OVERTURNED = {
     # values of their own probability: the errors of single coordinates average out in N and D
     "edgeworth/sparse": HOLDS,
     "edgeworth/bernoulli": HOLDS,
+    # E[V]ᵀG nearly cancels: known to 5 % of the Gaussian law's with 32,768 minibatches, off by 3 %
+    "descent/0.02": INCONCLUSIVE,
 }
 
 

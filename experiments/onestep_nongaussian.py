@@ -46,14 +46,14 @@ class Spec:
     resolution: float = 0.003  # nuisance
     limit: int = 2**20  # nuisance
     network_resolution: float = 0.01  # nuisance
-    network_limit: int = 32768  # nuisance
+    network_limit: int = 16384  # nuisance
     samples: int = 4096  # nuisance
     draws: int = 1024  # nuisance
     seed: int = 0  # nuisance
 
 
 PRESETS = {
-    "smoke": Spec(families=("exponential", "bernoulli"), batches=(1, 8), network=False),
+    "smoke": Spec(families=("exponential", "sparse"), batches=(1, 8), network=False),
     "default": Spec(),
     "paper": Spec(resolution=0.0005, limit=2**24, network_limit=2**17, samples=2**16, draws=16384),
 }
