@@ -13,7 +13,7 @@ def rule_table() -> str:
     """One row per rule that has a card, with its formulas; the other rules in a sentence."""
     shown = [rule for rule in RULES.values() if rule.card is not None]
     rest = [rule.title for rule in RULES.values() if rule.card is None]
-    also = f"<p>Without such formulas: {prose(', '.join(rest))}.</p>" if rest else ""
+    also = f"<p>Without such formulas: {prose('; '.join(rest))}.</p>" if rest else ""
     if not shown:
         return also
     heads = "".join(f'<th scope="col">{prose(ROWS[column])}</th>' for column in COLUMNS)

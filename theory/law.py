@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import jax.scipy.special as jsp
 import sympy as sp
 
+from theory.latex import latex
 from theory.mathml import mathml
 
 SPECIAL = {"erf": jsp.erf, "erfc": jsp.erfc, "erfinv": jsp.erfinv}
@@ -68,7 +69,7 @@ class Law:
 
     def latex(self) -> str:
         """The right-hand side as LaTeX."""
-        return sp.latex(self.expr)
+        return latex(self.expr)
 
     def javascript(self) -> str:
         """The right-hand side as a JavaScript expression of the arguments' names.
