@@ -56,7 +56,7 @@ def test_the_cumulants_are_the_families(name):
 
     drawn = np.asarray(FAMILIES[name].draw(jax.random.key(0), (1_000_000,), np.float64))
     skewness, kurtosis = CUMULANTS[name]
-    assert abs((drawn**3).mean() - skewness) < 0.05 + 0.15 * (name == "student")
+    assert abs((drawn**3).mean() - skewness) < (0.2 if name in ("student", "sparse") else 0.05)
     if name != "student":  # whose kurtosis has no finite variance
         assert abs((drawn**4).mean() - 3 - kurtosis) < 0.2 + 0.05 * abs(kurtosis)
 
