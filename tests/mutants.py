@@ -73,16 +73,18 @@ class Outcome:
 
 def drawn(root: Path, count: int, seed: int) -> list[Mutant]:
     """`count` mutants, one file after the other in random order, each site at most once."""
-    chance = random.Random(seed)
-    pools = []
+    pools = []  # each drawn by its own generator, so that a new file leaves the others alone
     for path in sorted((root / "theory").rglob("*.py")):
         if path.stem not in SILENT:
             source = path.read_text("utf-8")
             found = sites(source)
+            name = str(path.relative_to(root))
+            chance = random.Random(f"{seed}: {name}")
             chance.shuffle(found)
-            pools.append([(str(path.relative_to(root)), source, site) for site in found])
-    chance.shuffle(pools)
-    places = [pool[k] for k in range(max(map(len, pools))) for pool in pools if k < len(pool)]
+            pools.append((chance.random(), [(name, source, site) for site in found]))
+    pools.sort(key=lambda pool: pool[0])
+    longest = max(len(pool) for _, pool in pools)
+    places = [pool[k] for k in range(longest) for _, pool in pools if k < len(pool)]
     return [Mutant(path, site, text, changed(text, site)) for path, text, site in places[:count]]
 
 

@@ -120,7 +120,7 @@ def test_prose(plain, shown):
 
 
 def test_a_name_keeps_its_underscores():
-    assert code("sgd_lr") == r"\texttt{sgd\_lr}"
+    assert code("sgd_lr") == r"\texttt{sgd\_\allowbreak{}lr}"
 
 
 def test_a_sign_without_a_command_is_refused_by_name():

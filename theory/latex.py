@@ -120,8 +120,9 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A name of the source, in a typewriter face."""
-    return rf"\texttt{{{_plain(text)}}}"
+    """A name of the source, in a typewriter face; it may be broken after an underscore."""
+    broken = _plain(text).replace(r"\_", r"\_\allowbreak{}")
+    return rf"\texttt{{{broken}}}"
 
 
 def _plain(text: str) -> str:
