@@ -1,6 +1,9 @@
 """A Gaussian copula: signs with the marginals they are given, Gaussian ones among them."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -22,7 +25,11 @@ DRAWS = 6_000
 def curvature(plus, minus, hessian=HESSIAN, samples=SAMPLES):
     problem = checked_problem(MU, None, hessian, 1, None, samples, defined_at_zero=True)
     budget = Budget(DRAWS, jax.random.key(1), None)
-    value, sem = copula_draws(Marginals(np.atleast_2d(plus), np.atleast_2d(minus)), problem, budget)
+    value, sem = copula_draws(
+        Marginals(jnp.atleast_2d(jnp.asarray(plus)), jnp.atleast_2d(jnp.asarray(minus))),
+        problem,
+        budget,
+    )
     return float(value[0]), float(sem[0])
 
 
@@ -52,8 +59,10 @@ def test_off_the_diagonal_are_the_bivariate_probabilities():
     plus, minus = np.array([0.5, 0.1, 0.4]), np.array([0.2, 0.3, 0.3])
     hessian = np.zeros((3, 3))
     hessian[0, 1] = hessian[1, 0] = 1.0
-    rho = np.corrcoef(SAMPLES.T)[0, 1]
-    joint = stats.multivariate_normal([0, 0], [[1, rho], [rho, 1]])
+    correlation: Any = np.corrcoef(SAMPLES.T)
+    rho = correlation[0, 1]
+    normal: Any = stats.multivariate_normal
+    joint = normal([0, 0], [[1, rho], [rho, 1]])
 
     def below(p, q):
         return joint.cdf([stats.norm.ppf(p), stats.norm.ppf(q)])
