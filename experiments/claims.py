@@ -1,9 +1,10 @@
 """Every falsifiable statement, one row each, with its verdict expected before the first run.
 
 They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
-two rules (`claims_quadratic`) and of all (`claims_rules`), from how far approximate laws are off
-(`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
-that are not Gaussian (`claims_nongaussian`) and from how rival laws fit (`claims_rivals`).
+two rules (`claims_quadratic`) and of all (`claims_rules`), from where correlated noise moves the
+peak (`claims_correlated_peak`), from how far approximate laws are off (`claims_law_errors`), from
+what real networks do (`claims_network`), from small batches of samples that are not Gaussian
+(`claims_nongaussian`) and from how rival laws fit (`claims_rivals`).
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import xarray as xr
 
 from experiments.claim import Absent, Claim
+from experiments.claims_correlated_peak import CORRELATED_PEAK_CLAIMS
 from experiments.claims_law_errors import LAW_ERROR_CLAIMS
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_nongaussian import NONGAUSSIAN_CLAIMS
@@ -33,6 +35,7 @@ def all_claims() -> tuple[Claim, ...]:
         *theory_claims(),
         *QUADRATIC_CLAIMS,
         *RULES_CLAIMS,
+        *CORRELATED_PEAK_CLAIMS,
         *LAW_ERROR_CLAIMS,
         *NETWORK_CLAIMS,
         *NONGAUSSIAN_CLAIMS,

@@ -54,6 +54,10 @@ def _small(d: xr.Dataset) -> xr.DataArray:
     return _all(d) & (_strength(d) <= SMALL)
 
 
+def _weakly(d: xr.Dataset) -> xr.DataArray:
+    return _all(d) & (10 * _strength(d) <= 1 - d.correlation)
+
+
 def _not_small(d: xr.Dataset) -> xr.DataArray:
     return _all(d) & (_strength(d) > 10)
 
@@ -82,9 +86,13 @@ BOUNDS = {
     "independent": Bound(
         "independent", "10 % for every correlation", (0.9, 1.1), _all, None, FAILS
     ),
+    "correlated_small_batch": Bound(
+        "correlated_small_batch", "15 % where 10 B max r² ≤ 1 − ρ", (0.85, 1.15), _weakly,
+        ("small_batch", _not_small),
+    ),
     "mehler_1": Bound(
         "mehler_1", "1 % for ρ ≤ 0.2", (0.99, 1.01), _correlation(0, 0.2),
-        ("independent", _correlation(0.05, 0.2)),
+        ("independent", _correlation(0.1, 0.2)),
     ),
     "mehler_3": Bound(
         "mehler_3", "1 % for ρ ≤ 0.45", (0.99, 1.01), _correlation(0, 0.45),

@@ -36,6 +36,7 @@ class Experiment:
 NAMES = (
     "onestep_quadratic",
     "onestep_rules",
+    "correlated_peak",
     "law_errors",
     "onestep_network",
     "onestep_nongaussian",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from figures import (
+    correlated_peak,
     existence,
     law_errors,
     network,
@@ -27,6 +28,7 @@ FIGURES: Mapping[str, Entry] = {
         saturation,
         existence,
         rules,
+        correlated_peak,
         law_errors,
         network,
         network_ratio,

@@ -35,7 +35,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     with style.context():
         rows = -(-len(names) // COLUMNS)
         figure, grid = panels(
-            *(rows, COLUMNS), width=style.PAGE, height=1.25, margins=(0.5, 0.1, 0.25, 1.0),
+            *(rows, COLUMNS), width=style.PAGE, height=1.25, margins=(0.5, 0.1, 0.25, 1.2),
             gaps=(0.45, 0.5),
         )  # fmt: skip
         mesh = None
@@ -92,7 +92,7 @@ def _map(axes: Axes, part: xr.Dataset):
                 )
     edges = np.exp(_edges(np.log(batch)))
     log_axis(axes, "x", edges[0], edges[-1], most=4)
-    axes.set_ylim(_edges(values)[[0, -1]])
+    axes.set_ylim(*_edges(values)[[0, -1]])
     axes.set_ylabel(label)
     return mesh
 
