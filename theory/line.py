@@ -92,6 +92,13 @@ class _Line(StrPrinter):
     def _print_Abs(self, expr: Any) -> str:
         return f"|{self._print(expr.args[0])}|"
 
+    def _print_Piecewise(self, expr: Any) -> str:
+        cases = (
+            f"{self._print(value)} {'else' if given == sp.true else f'if {self._print(given)}'}"
+            for value, given in expr.args
+        )
+        return f"{{{', '.join(cases)}}}"
+
     def _print_Relational(self, expr: Any) -> str:
         sign = RELATIONS[expr.rel_op]
         return f"{self._print(expr.lhs)} {sign} {self._print(expr.rhs)}"

@@ -74,3 +74,4 @@ class _Drawn(PrettyPrinter):
         return self._helper_print_function(type(e), rest, func_name=called)
 
     _print_LambertW = _print_Function
+    _print_MinMaxBase = _print_Function
