@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "half_shaped": Kind(64, 30.0, "hessian", 0.5),
-    "shaped": Kind(64, 60.0, "hessian", 1.0),
+    "shaped": Kind(64, 30.0, "hessian", 1.0),
     "half_low_rank": Kind(128, 100.0, "low_rank", 0.5),
     "low_rank": Kind(64, 60.0, "low_rank", 1.0),
 }
@@ -65,7 +65,8 @@ def draw(name: str, seed: int) -> Quadratic:
     covariance = np.eye(kind.d) + kind.share * part
     ratio = signs * SIGNAL * np.exp(SPREAD * rng.standard_normal(kind.d))
     theta = np.linalg.solve(hessian, ratio * np.sqrt(np.diag(covariance)))
-    return Quadratic(*(jnp.asarray(x, jnp.float32) for x in (hessian, theta, covariance)))
+    hessian, theta, covariance = (jnp.asarray(x, jnp.float32) for x in (hessian, theta, covariance))
+    return Quadratic(hessian=hessian, theta=theta, noise=covariance)
 
 
 @dataclass(frozen=True)

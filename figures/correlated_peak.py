@@ -16,10 +16,10 @@ from figures.entry import Entry
 from figures.laws import curve
 
 TITLES = {
-    "half_shaped": "Σ = I + ½ H",
-    "shaped": "Σ = I + H",
-    "half_low_rank": "Σ = I + ½ LLᵀ",
-    "low_rank": "Σ = I + LLᵀ",
+    "half_shaped": r"$\Sigma = I + \frac{1}{2}H$",
+    "shaped": r"$\Sigma = I + H$",
+    "half_low_rank": r"$\Sigma = I + \frac{1}{2}LL^\mathrm{T}$",
+    "low_rank": r"$\Sigma = I + LL^\mathrm{T}$",
 }
 SMALL, PAPER = style.GAUSSIAN, style.INDEPENDENT
 DASHES, DOTS = (4.0, 1.6), (1.2, 1.2)
@@ -88,8 +88,8 @@ def _panel(axes: Axes, part: xr.Dataset) -> None:
 def _legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=style.LAW, label="law, correlated noise; its peak"),
-        Line2D([], [], color=SMALL, dashes=DASHES, label="its small-batch law; D0/D1"),
-        Line2D([], [], color=PAPER, dashes=DOTS, label="Theorem 3; B_noise as printed"),
+        Line2D([], [], color=SMALL, dashes=DASHES, label="its small-batch law; $D_0/D_1$"),
+        Line2D([], [], color=PAPER, dashes=DOTS, label="Theorem 3; $B_\\mathrm{noise}$ as printed"),
         Line2D(
             [], [], color=style.MEASURED, marker="o", ls="none", mec="white",
             label="Monte Carlo, mean and 95 % bar",
