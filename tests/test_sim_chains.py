@@ -280,9 +280,6 @@ def test_a_wrong_rule_is_told_apart(monkeypatch):
     assert deviation(measured("momentum", samples=2).denominator, law) > 1
 
 
-# Bad input
-
-
 @pytest.mark.parametrize(("rule", "options", "message"), [
     ("adagrad", {}, "rule 'adagrad' has no stationary state: say steps="),
     ("adagrad", {"burn_in": 10}, "rule 'adagrad' has no stationary state"),
