@@ -10,19 +10,26 @@ key that also hashes the source of `theory`: a changed formula is evaluated anew
 
 import sys
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax.flatten_util import ravel_pytree
 
 import sim
 import theory
-from experiments import curvature
+from experiments import checkpoints, curvature
+from experiments.checkpoints import (
+    INITIAL,
+    NETWORKS,
+    Training,
+    at_checkpoint,
+    check_targets,
+    loader,
+    trained_checkpoints,
+)
 from experiments.curvature import NetworkHessian
 from experiments.errors import InputError
 from experiments.progress import Report, notice, progress
@@ -30,23 +37,11 @@ from experiments.spec import Experiment, check_batches, check_positive, check_re
 from experiments.store import Store
 from sim import data, estimate, measure, models, network, optimum, rules, train
 
-SIM = (data, estimate, measure, models, network, optimum, rules, train, sys.modules[__name__])
+SIM = (
+    *(data, estimate, measure, models, network, optimum, rules, train, checkpoints),
+    sys.modules[__name__],
+)
 MOST_OCTAVES = 20
-INITIAL = float("inf")  # a target loss that initialisation meets
-
-
-class Setting(NamedTuple):
-    """A network: its data set, model and population size."""
-
-    dataset: str
-    model: str
-    population: int
-
-
-NETWORKS = {
-    "digits_mlp": Setting("digits", "mlp", 1797),
-    "fashion_cnn": Setting("fashion_mnist", "cnn", 512),
-}
 
 
 @dataclass(frozen=True)
@@ -87,12 +82,9 @@ def validate(spec: Spec) -> None:
     if not set(spec.line_batches) <= set(spec.batches):
         raise InputError("line-batches must be among batches")
     check_resolution(spec.resolution)
-    check_positive(train_lr=spec.train_lr, **{
-        f"target {i + 1}": target for i, target in enumerate(spec.targets)
-    })  # fmt: skip
+    check_positive(train_lr=spec.train_lr)
+    check_targets(spec.targets)
     check_seed(spec.seed)
-    if list(spec.targets) != sorted(set(spec.targets), reverse=True):
-        raise InputError(f"targets must decrease: {list(spec.targets)}")
     for name in ("limit", "gaussian_draws", "line_draws", "line_octaves", "train_batch"):
         if getattr(spec, name) < 2:
             raise InputError(f"{name.replace('_', '-')} must be at least 2")
@@ -123,9 +115,11 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
 def _network(
     spec: Spec, name: str, store: Store, data_dir: Path | None, report: Report
 ) -> xr.Dataset:
-    load = loader(spec, name, data_dir)
-    base = _training(spec, name)
-    trained, recalled = trained_checkpoints(spec, name, store, load)
+    training = Training(
+        name, spec.targets, spec.seed, spec.train_batch, spec.train_lr, spec.train_steps
+    )
+    load, base = loader(training, data_dir), training.question
+    trained, recalled = trained_checkpoints(training, store, load)
     report(f"{name} training", recalled=recalled)
     rows: list[xr.Dataset] = []
     for k in range(len(spec.targets) + 1):
@@ -149,57 +143,6 @@ def _network(
         rows.append(xr.merge([state[["loss", "steps"]], measured, laws], join="exact"))
     whole = xr.concat(rows, "checkpoint", join="exact", data_vars="all")
     return whole.assign(parameters=trained.sizes["parameter"], population=NETWORKS[name].population)
-
-
-def loader(spec: Spec, name: str, data_dir: Path | None):
-    """What loads a network, once: (logits, θ₀, population)."""
-    return lru_cache(maxsize=None)(partial(_load, NETWORKS[name], spec.seed, data_dir))
-
-
-def trained_checkpoints(spec: Spec, name: str, store: Store, load) -> tuple[xr.Dataset, bool]:
-    """θ at initialisation and at each target loss: a cell, and whether it was recalled."""
-    return store.cell(
-        f"onestep_network-{name}-training", _training(spec, name), SIM,
-        lambda: _train(spec, *load()),
-    )  # fmt: skip
-
-
-def _training(spec: Spec, name: str) -> dict:
-    """What a network's checkpoints depend on."""
-    return {"setting": NETWORKS[name]._asdict(), "targets": spec.targets, "seed": spec.seed,
-            "batch": spec.train_batch, "lr": spec.train_lr, "steps": spec.train_steps}  # fmt: skip
-
-
-def _load(setting: Setting, seed: int, data_dir: Path | None):
-    """(logits, θ₀, population) of a network; the population in seeded random order."""
-    images = data.DATASETS[setting.dataset](data_dir)
-    images = data.subset(images, setting.population, seed)
-    population = measure.Population(jnp.asarray(images.inputs), jnp.asarray(images.labels))
-    model = models.MODELS[setting.model]()
-    params = model.init(jax.random.key(seed), population.inputs[:1])
-    theta, unravel = ravel_pytree(params)
-    return (lambda t, x: model.apply(unravel(t), x)), theta, population
-
-
-def _train(spec: Spec, logits, theta, population) -> xr.Dataset:
-    try:
-        checkpoints = train.train_to(
-            logits, theta, population, (INITIAL, *spec.targets), batch=spec.train_batch,
-            lr=spec.train_lr, max_steps=spec.train_steps, key=jax.random.key(spec.seed),
-        )  # fmt: skip
-    except train.TargetNotReached as error:
-        raise InputError(str(error)) from None
-    return xr.Dataset({
-        "theta": (("checkpoint", "parameter"), np.stack([c.theta for c in checkpoints])),
-        "steps": ("checkpoint", [c.steps for c in checkpoints]),
-        "loss": ("checkpoint", [c.loss for c in checkpoints]),
-    })  # fmt: skip
-
-
-def at_checkpoint(loaded, state: xr.Dataset) -> network.Point:
-    """The network at one of its checkpoints, with its per-sample gradients."""
-    logits, _, population = loaded
-    return network.at_point(logits, jnp.asarray(state.theta.to_numpy()), population)
 
 
 def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:

@@ -14,21 +14,27 @@ import jax
 import xarray as xr
 
 import theory
-from experiments import (
-    curvature,
-    nongaussian_families,
-    nongaussian_network,
-    onestep_network,
+from experiments import checkpoints, curvature, nongaussian_families, nongaussian_network
+from experiments.checkpoints import (
+    INITIAL,
+    Training,
+    at_checkpoint,
+    check_targets,
+    loader,
+    trained_checkpoints,
 )
 from experiments.errors import InputError
 from experiments.progress import Report, progress
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import estimate, families, onestep, quadratic
+from sim import data, estimate, families, measure, models, network, onestep, quadratic, rules, train
 
 NETWORK = "digits_mlp"
 FAMILIES = (onestep, quadratic, families, estimate, nongaussian_families, sys.modules[__name__])
-NETWORK_SIM = (*onestep_network.SIM, nongaussian_network, sys.modules[__name__])
+NETWORK_SIM = (
+    *(checkpoints, data, estimate, measure, models, network, rules, train),
+    *(nongaussian_network, sys.modules[__name__]),
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def validate(spec: Spec) -> None:
     check_resolution(spec.resolution)
     check_resolution(spec.network_resolution)
     check_seed(spec.seed)
-    onestep_network.validate(_checkpoints(spec))
+    check_targets(spec.targets)
     for name in ("limit", "network_limit", "samples", "draws"):
         if getattr(spec, name) < 2:
             raise InputError(f"{name.replace('_', '-')} must be at least 2")
@@ -112,19 +118,14 @@ def _family(spec: Spec, name: str, store: Store, report: Report) -> xr.Dataset:
     return xr.merge([measured, laws], join="exact")
 
 
-def _checkpoints(spec: Spec) -> onestep_network.Spec:
-    return onestep_network.Spec(networks=(NETWORK,), targets=spec.targets, seed=spec.seed)
-
-
 def _network(spec: Spec, store: Store, report: Report) -> xr.Dataset:
-    load = onestep_network.loader(_checkpoints(spec), NETWORK, None)
-    trained, recalled = onestep_network.trained_checkpoints(
-        _checkpoints(spec), NETWORK, store, load
-    )
+    training = Training(NETWORK, spec.targets, spec.seed)
+    load = loader(training, None)
+    trained, recalled = trained_checkpoints(training, store, load)
     report(f"{NETWORK} training", recalled=recalled)
     rows = [_checkpoint(spec, k, trained, load, store, report) for k in range(trained.loss.size)]
     whole = xr.concat(rows, "checkpoint", join="exact", data_vars="all")
-    targets = [onestep_network.INITIAL, *spec.targets]
+    targets = [INITIAL, *spec.targets]
     return whole.assign_coords(checkpoint=range(len(rows))).assign(target=("checkpoint", targets))
 
 
@@ -138,7 +139,7 @@ def _checkpoint(
     measured, recalled = store.cell(
         f"onestep_nongaussian-{k}-measured", asked | effort, NETWORK_SIM,
         lambda: nongaussian_network.measure(
-            onestep_network.at_checkpoint(load(), state), batches, **effort, key=key
+            at_checkpoint(load(), state), batches, **effort, key=key
         ),
     )  # fmt: skip
     report(f"checkpoint {k}, minibatches", recalled=recalled)
@@ -146,7 +147,7 @@ def _checkpoint(
         f"onestep_nongaussian-{k}-network-laws", asked | {"draws": spec.draws},
         (*NETWORK_SIM, theory, curvature),
         lambda: nongaussian_network.laws(
-            onestep_network.at_checkpoint(load(), state), batches, spec.draws,
+            at_checkpoint(load(), state), batches, spec.draws,
             jax.random.fold_in(key, 1),
         ),
     )  # fmt: skip
