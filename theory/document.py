@@ -79,7 +79,12 @@ def display(lhs: Any, sign: str, rhs: Any) -> str:
         return rf"\[\fitted{{{latex(lhs)} {sign} {latex(rhs)}}}\]"
     left, right = _lines(lhs), _lines(rhs)
     right[0] = f"{sign} {right[0]}"
-    rows = "\\\\\n".join(rf"& \fitted{{{row}}}" for row in [*left, *right])
+    return _below([*left, *right])
+
+
+def _below(lines: list[str]) -> str:
+    """Lines of one display, flush left."""
+    rows = "\\\\\n".join(rf"& \fitted{{{line}}}" for line in lines)
     return f"\\[\\begin{{aligned}}\n{rows}\n\\end{{aligned}}\\]"
 
 
@@ -128,7 +133,7 @@ def _laws(laws: Iterable[Law]) -> list[str]:
     """A section with every law: its name, title, formula and source."""
     items = [
         rf"\item[{code(law.name)}] {prose(law.title)}. {prose(law.source)}."
-        f"\n\\[\\fitted{{{latex(law.expr)}}}\\]"
+        f"\n{_below(_lines(law.expr))}"
         for law in laws
     ]
     return [r"\section{All laws}", *_environment("description", items)] if items else []
