@@ -6,9 +6,7 @@ the case names where it has no stationary state) beside the law and deliberately
 """
 
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +34,6 @@ UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "de
 CASES = rules_laws.cases()
 ENOUGH = 0.5  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
 FEWEST = 2**13  # draws of them at any batch size
-AT_ONCE = 2  # cells in threads: half of the time goes into compiling, on one core each
 
 
 @dataclass(frozen=True)
@@ -90,38 +87,18 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa:
     ]
     if not pairs:
         raise InputError("none of these cases is tried on these problems")
-    with (
-        progress("onestep_rules", 2 * len(pairs)) as report,
-        _threads() as threads,
-    ):
-        started: list[tuple[Future, Future]] = [
-            (
-                threads.submit(_measured, spec, CASES[case], problem, store),
-                threads.submit(_laws, spec, CASES[case], problem, store),
-            )
-            for case, problem in pairs
-        ]
-        cells = []
-        for (case, problem), futures in zip(pairs, started, strict=True):
-            for future, what in zip(futures, ("", ", laws"), strict=True):
-                cell, recalled = future.result()
+    cells = []
+    with progress("onestep_rules", 2 * len(pairs)) as report:
+        for case, problem in pairs:
+            for part, words in ((_measured, ""), (_laws, ", laws")):
+                cell, recalled = part(spec, CASES[case], problem, store)
                 cells.append(cell)
-                report(f"{case}, {problem}{what}", recalled=recalled)
+                report(f"{case}, {problem}{words}", recalled=recalled)
     merged = [
         xr.merge(both, join="exact", compat="no_conflicts")
         for both in zip(cells[::2], cells[1::2], strict=True)
     ]
     return _assembled(dict(zip(pairs, merged, strict=True)), spec.problems)
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads whose waiting work is dropped when one fails or the run is interrupted."""
-    threads = ThreadPoolExecutor(AT_ONCE)
-    try:
-        yield threads
-    finally:
-        threads.shutdown(cancel_futures=True)
 
 
 def _assembled(parts: Mapping[tuple[str, str], Any], problems: tuple[str, ...]) -> xr.Dataset:

@@ -36,12 +36,14 @@ class Sizes(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of problem; `only` the rules that are tried on it, if not all; `coarser`: how much
-    wider standard errors may be there."""
+    """A kind of problem; `costly`: whether rules that run in chains or take singular values are
+    tried on it too; `only` the rules that are tried on it, if not all; `coarser`: how much wider
+    standard errors may be there."""
 
     hessian: str
     noise: str
     sizes: Sizes
+    costly: bool = True
     only: tuple[str, ...] = ()
     coarser: float = 1.0
 
@@ -59,15 +61,17 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "diagonal_independent": Kind("diagonal", "independent", Sizes(4096, 64, 256)),
-    "diagonal_shaped": Kind("diagonal", "shaped", Sizes(2, 64, 64)),
-    "diagonal_low_rank": Kind("diagonal", "low_rank", Sizes(64, 64, 36)),
+    "diagonal_shaped": Kind("diagonal", "shaped", Sizes(2, 64, 64), costly=False),
+    "diagonal_low_rank": Kind("diagonal", "low_rank", Sizes(64, 64, 36), costly=False),
     "dense_independent": Kind("dense", "independent", Sizes(256, 64, 64)),
     "dense_shaped": Kind("dense", "shaped", Sizes(64, 64, 16)),
-    "dense_low_rank": Kind("dense", "low_rank", Sizes(256, 64, 24)),
-    "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 128, 256)),
+    "dense_low_rank": Kind("dense", "low_rank", Sizes(256, 64, 24), costly=False),
+    "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 64, 64), costly=False),
     "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 16)),
     "low_rank_low_rank": Kind("low_rank", "low_rank", Sizes(256, 64, 24)),
-    "one_ratio": Kind("diagonal", "one_ratio", Sizes(64, 64, 64), ("adam", "rmsprop"), 6.0),
+    "one_ratio": Kind(
+        "diagonal", "one_ratio", Sizes(64, 64, 64), only=("adam", "rmsprop"), coarser=6.0
+    ),
 }
 
 

@@ -49,11 +49,13 @@ class Case:
         return self.rule.accuracy <= 0.01
 
     def tried(self, problem: str) -> bool:
-        """Whether the rule is tried on this problem: not where its law knows no such noise."""
+        """Whether the rule is tried on this problem: not where its law knows no such noise, nor
+        on all nine where it is costly."""
         kind, sums = random_problems.KINDS[problem], self.rule.sums
         plain = isinstance(sums, Coordinatewise) and sums.pair is None and sums.series is None
         named = self.rule.name in (kind.only or [self.rule.name])
-        return named and not (plain and kind.correlated)
+        cheap = self.burn_in == 0 and not self.of_matrices
+        return named and (cheap or kind.costly) and not (plain and kind.correlated)
 
     def at(self, d: int) -> dict[str, Any]:
         """The parameters for d coordinates."""
