@@ -27,11 +27,11 @@ def exact(mu, sigma, hessian, correlation, batch):
     return means @ mu / [float(curvature(ratio, hessian, correlation, b)) for b in batch]
 
 
-def exact_peak(*problem):
+def exact_peak(mu, sigma, hessian, correlation):
     """Place and height of the largest ε*(B): a grid, a finer one, a parabola in ln B."""
     batch = BATCHES
     for _ in range(3):
-        lr = exact(*problem, batch)
+        lr = exact(mu, sigma, hessian, correlation, batch)
         at = np.clip(lr.argmax(), 1, batch.size - 2)
         x, y = np.log(batch[at - 1 : at + 2]), lr[at - 1 : at + 2]
         batch = np.exp(np.linspace(x[0], x[-1], 7))

@@ -75,6 +75,7 @@ def test_every_law_is_established_by_a_step_that_ends_in_its_expression():
             "tradeoff",
             "mehler_next",
             "vanishing_correlation",
+            "su_half",
         ),
     }
 
@@ -115,6 +116,8 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("equicorrelated", "weakly_correlated"): (0.12272, 0.1),
     ("equicorrelated", "nearly_perfect"): (0.5848, 0.1855),
     ("equicorrelated", "equicorrelated"): (1.2020, 1),
+    ("averages", "common_mean"): (2 / 3, 10 / 19),
+    ("soft_sign", "gaussian"): (0.1974, -0.6),
     ("large_batch", "no_vanishing_mean"): (1, 1 / 2),
     ("common_ratio", "surging"): (0.5**0.5, 2 / 3),
     ("common_ratio", "common_ratio"): (1, 0.5503),

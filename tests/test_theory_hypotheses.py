@@ -5,6 +5,7 @@ simulation, by enumeration or by a search over learning rates.
 """
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from scipy.special import erf
 
 from theory import (
     LAWS,
+    RULES,
     common_ratio_peak,
     correlated_small_batch,
     large_batch_limit,
     one_step,
     optimal_lr,
     small_batch,
+    symbols,
 )
 
 RATES = np.linspace(-3, 3, 60_001)
@@ -268,8 +271,8 @@ def test_without_straight():
 def test_without_first_order():
     """Two coins of correlation 0.9: their signs agree more than the first order tells."""
     both = np.ones((2, 2))
-    noise = {"correlation": np.array([[1, 0.9], [0.9, 1]])}
-    given = {"mu": [1e-9, 1e-9], "sigma": [1.0, 1.0], "hessian": both, "batch": 1}
+    noise: dict[str, Any] = {"correlation": np.array([[1, 0.9], [0.9, 1]])}
+    given: dict[str, Any] = {"mu": [1e-9, 1e-9], "sigma": [1.0, 1.0], "hessian": both, "batch": 1}
     exact = one_step("sign", **given, **noise).denominator
     assert exact == pytest.approx(2 + 4 / np.pi * np.arcsin(0.9))
     assert one_step("sign", **given, **noise, order=1).denominator < 0.93 * exact
@@ -361,6 +364,8 @@ def test_without_nuclear_curvature():
     few, many = optimal_lr("muon", hessian=curvature, batch=np.array([12.0, 1e5]), **problem)
     assert few > 1.2 * many
     assert LAWS["muon_lr"].jax(12.0, 1.0, 12.0) < LAWS["muon_lr"].jax(1e5, 1.0, 12.0)
+
+
 def correlated(rho, size=32):
     """One ratio 1/20, H equicorrelated at 0.3, noise at ρ."""
     both = [(1 - value) * np.eye(size) + value for value in (0.3, rho)]
@@ -369,7 +374,7 @@ def correlated(rho, size=32):
 
 def peak_of(mu, sigma, hessian, correlation):
     batch = 10.0 ** np.arange(1, 5, 0.05)
-    noise = {"sigma": sigma, "correlation": correlation}
+    noise: dict[str, Any] = {"sigma": sigma, "correlation": correlation}
     return batch[optimal_lr("sign", mu=mu, hessian=hessian, batch=batch, **noise).argmax()]
 
 
@@ -390,7 +395,12 @@ def test_without_nearly_perfect():
 def test_without_equicorrelated():
     """Two groups, perfectly correlated within: Q > 2T, but D does not depend on B."""
     groups = np.kron(np.eye(2), np.ones((3, 3)))
-    given = {"mu": np.full(6, 0.1), "sigma": np.ones(6), "hessian": groups, "correlation": groups}
+    given: dict[str, Any] = {
+        "mu": np.full(6, 0.1),
+        "sigma": np.ones(6),
+        "hessian": groups,
+        "correlation": groups,
+    }
     step = one_step("sign", **given, batch=[1, 100, 10_000])
     np.testing.assert_allclose(step.denominator, 18, rtol=1e-6)
     assert np.all(np.diff(step.lr_star) > 0)
@@ -411,3 +421,15 @@ def test_without_positive_d1():
     assert np.isnan(correlated_small_batch(mu, sigma, hessian, np.eye(4)).b_noise)
     lr = optimal_lr("sign", mu=mu, sigma=sigma, hessian=hessian, batch=[10, 10**6])
     assert lr[1] < 0.7 * lr[0]
+
+
+def test_without_common_mean():
+    """SGD, two unequal means: the law for one |μ| is off by a quarter."""
+    card = RULES["sgd"].card
+    assert card is not None
+    assert card.large.args == (symbols.G1, symbols.Q, symbols.mu_abs)
+    truth = optimal_lr("sgd", mu=[1, 3], sigma=[1, 1], hessian=np.diag([1, 2]), batch=1e9)
+    assert truth == pytest.approx(10 / 19)
+    assert float(card.large.jax(4.0, 3.0, 2.0)) == pytest.approx(2 / 3)
+    alike = optimal_lr("sgd", mu=[2, 2], sigma=[1, 1], hessian=np.diag([1, 2]), batch=1e9)
+    assert alike == pytest.approx(2 / 3)

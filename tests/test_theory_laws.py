@@ -70,7 +70,7 @@ class JavaScriptMath:
 
     PI, SQRT2 = math.pi, math.sqrt(2)
     sqrt, exp, log, pow, abs, sin = math.sqrt, math.exp, math.log, math.pow, abs, math.sin
-    asin, sinh, cosh = math.asin, math.sinh, math.cosh
+    asin, sinh, cosh, tanh = math.asin, math.sinh, math.cosh, math.tanh
 
 
 @ALL

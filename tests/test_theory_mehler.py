@@ -1,5 +1,10 @@
 """Mehler's series: its coefficients, how fast it converges, and its first term under a Hessian."""
 
+import json
+import subprocess
+import sys
+from typing import Any
+
 import jax.numpy as jnp
 import mpmath
 import numpy as np
@@ -108,7 +113,7 @@ def test_what_is_no_factor_is_refused(factor):
 def test_the_first_order_needs_its_diagonal():
     """Without the middle term of the first-order form a quarter to a third of D is missing."""
     mu, correlation = coherent_problem(coherence=0.0)
-    given = {"mu": mu, "sigma": np.ones(48), "hessian": correlation, "batch": BATCH}
+    given: dict[str, Any] = {"mu": mu, "sigma": np.ones(48), "hessian": correlation, "batch": BATCH}
     exact = one_step("sign", **given, correlation=correlation).denominator
     first = one_step("sign", **given, correlation=correlation, order=1).denominator
     np.testing.assert_allclose(first, exact, rtol=0.009)
@@ -124,8 +129,8 @@ def test_the_first_order_needs_its_diagonal():
 def test_the_series_reaches_the_exact_law_and_samples_give_the_same():
     mu, correlation = coherent_problem()
     samples = samples_of_factor(np.linalg.cholesky(correlation))
-    given = {"mu": mu, "hessian": correlation, "batch": BATCH}
-    dense = {**given, "sigma": np.ones(48), "correlation": correlation}
+    given: dict[str, Any] = {"mu": mu, "hessian": correlation, "batch": BATCH}
+    dense: dict[str, Any] = {**given, "sigma": np.ones(48), "correlation": correlation}
     exact = one_step("sign", **dense).denominator
     independent = one_step("sign", **given, sigma=np.ones(48)).denominator
     assert np.all(independent < 0.65 * exact)
@@ -137,3 +142,41 @@ def test_the_series_reaches_the_exact_law_and_samples_give_the_same():
     np.testing.assert_array_equal(sampled.denominator_sem, 0)
     third = one_step("sign", **given, noise_samples=samples, order=3, draws=4000)
     assert np.all(abs(third.denominator - exact) < 5 * third.denominator_sem + 0.002 * exact)
+
+
+MILLION = """
+import json, time
+import jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_enable_x64", True)
+from theory import one_step, samples_of_factor
+
+d, rng = 10**6, np.random.default_rng(0)
+diagonal, vector = (jnp.asarray(x) for x in (rng.uniform(0.5, 1.5, d), 1e-3 * rng.normal(size=d)))
+
+class RankOne:
+    def __init__(self):
+        self.diagonal = diagonal + vector**2
+    def matvec(self, v):
+        return diagonal * v + vector * (vector @ v)
+
+samples = samples_of_factor(rng.normal(size=(d, 4)).astype(np.float32))
+given = {"mu": 0.1 * rng.normal(size=d), "hessian": RankOne(), "noise_samples": samples}
+start = time.process_time()
+first = one_step("sign", **given, batch=16.0, order=1)
+drawn = one_step("sign", **given, batch=16.0, draws=8)
+seconds = time.process_time() - start
+memory = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
+sums = (first.denominator, drawn.denominator, drawn.denominator_sem, diagonal.sum())
+print(json.dumps([seconds, int(memory) / 1e6, *map(float, sums)]))
+"""
+
+
+def test_a_million_coordinates_with_low_rank_noise_take_seconds_and_no_square_array():
+    done = subprocess.run(
+        [sys.executable, "-c", MILLION], capture_output=True, text=True, check=True
+    )
+    seconds, gigabytes, first, drawn, error, trace = json.loads(done.stdout)
+    assert seconds < 10  # of processor time for both routes; 5 on an idle machine
+    assert gigabytes < 1
+    assert abs(drawn - first) < 5 * error
+    assert first == pytest.approx(trace, rel=1e-3)  # sign² = 1 on a diagonal as good as all of H

@@ -16,7 +16,7 @@ from theory import hypotheses as holds
 from theory.derivation import EXACT, Derivation, Step, below, digits_where
 from theory.descent import BEST_DECREASE, BEST_LR
 from theory.law import Hypothesis, Law
-from theory.symbols import G1, B, Q, T, kappa
+from theory.symbols import G1, B, Q, T, c, kappa
 
 LEMMA = (
     *(holds.QUADRATIC, holds.POSITIVE_CURVATURE, holds.DESCENT, holds.INDEPENDENT_SAMPLES),
@@ -68,6 +68,7 @@ def common_ratio_card(
     half: Any = None,
     general: tuple[Any, Any],
     where: tuple[sp.Basic, ...] = (),
+    factor: Any = None,
 ) -> Card:
     """The card of a rule called `name`, from `mean` e(B; κ, …) and `variance` v(B; κ, …).
 
@@ -75,7 +76,8 @@ def common_ratio_card(
     and v are compared. The other expressions are what `derivation()` proves: `small` (a constant
     times a power of B) and `large`, the condition `surges` (sp.true, sp.false or a relation of T,
     Q and parameters), `peak`, `peak_lr` and `half`. `where`: the range of the parameters, for
-    checks at random points.
+    checks at random points. `factor`: a positive combination of parameters, for which the limit of
+    large batches writes c.
     """
     conditions = (*LEMMA, *hypotheses)
 
@@ -101,7 +103,7 @@ def common_ratio_card(
     }
 
     def derivation() -> Derivation:
-        steps = tuple(_steps(card, general, where))
+        steps = tuple(_steps(card, general, where, factor))
         return Derivation(
             f"{name}_common_ratio", f"{title}: one ratio", source, _statement(card),
             conditions, steps, (), card.large,
@@ -119,11 +121,13 @@ def _statement(card: Card) -> str:
     )
 
 
-def _steps(card: Card, general: tuple[Any, Any], where: tuple[sp.Basic, ...]) -> list[Step]:
+def _steps(
+    card: Card, general: tuple[Any, Any], where: tuple[sp.Basic, ...], factor: Any
+) -> list[Step]:
     """Lemma 1, then every further entry of the card; the large-batch limit stands last."""
     e, v, lr = card.mean.expr, card.variance.expr, card.lr.expr
     curvature, numbers = T * v + Q * e**2, digits_where(*where)
-    of_mean = digits_where(*(c for c in where if c.free_symbols <= e.free_symbols))
+    of_mean = digits_where(*(cond for cond in where if cond.free_symbols <= e.free_symbols))
     _, power = card.small.expr.as_independent(B)
     steps = [
         Step(general[0], e, "The mean of every coordinate, up to its sign.", of_mean,
@@ -146,7 +150,8 @@ def _steps(card: Card, general: tuple[Any, Any], where: tuple[sp.Basic, ...]) ->
         reason = "The slope of ε* vanishes at the peak."
         steps.append(Step(top, sp.Integer(0), reason, surging, (card.peak,)))
     if card.peak is not None and card.peak_lr is not None:
-        height, above = sp.Subs(lr, B, card.peak.expr), below(card.surges, *where)
+        height, known = sp.Subs(lr, B, card.peak.expr), card.peak_lr.expr.free_symbols
+        above = below(card.surges, *(cond for cond in where if cond.free_symbols <= known))
         reason = "The height of the peak."
         steps.append(Step(height, card.peak_lr.expr, reason, surging, (card.peak_lr,)))
         steps.append(Step(card.large.expr, card.peak_lr.expr, "It is above the plateau.", above))
@@ -154,6 +159,11 @@ def _steps(card: Card, general: tuple[Any, Any], where: tuple[sp.Basic, ...]) ->
         there = sp.Subs(card.decrease.expr, B, card.half.expr)
         reason = "Half of the largest decrease, G₁²/(2Q)."
         steps.append(Step(there, G1**2 / (4 * Q), reason, numbers, (card.half,)))
-    end = sp.Limit(lr, B, sp.oo)
+    end = sp.Limit(lr if factor is None else _with_c(lr, factor), B, sp.oo)
     steps.append(Step(end, card.large.expr, "Large batches.", EXACT, (card.large,)))
     return steps
+
+
+def _with_c(expr: sp.Expr, factor: Any) -> Any:
+    """The expression with c in place of the factor, whose root SymPy may have pulled apart."""
+    return expr.subs(sp.sqrt(factor), sp.sqrt(c)).subs(1 / sp.sqrt(factor), 1 / sp.sqrt(c))

@@ -86,3 +86,4 @@ NUCLEAR_CURVATURE = Hypothesis(
     "nuclear_curvature", "the Hessian is X ↦ (GGᵀ)^½X/η_max, GGᵀ being the smaller Gram matrix"
 )
 NORM_SURGING = Hypothesis("norm_surging", "B_simple > 2B_noise")
+COMMON_MEAN = Hypothesis("common_mean", "all coordinates share one |μ_i|")

@@ -39,6 +39,7 @@ sigma = _symbol("sigma", "standard deviation of a per-sample gradient", "loss/pa
 r = _symbol("r", "signal-to-noise ratio μ/σ", "1", real=True)
 kappa = _symbol("kappa", "noise-to-signal ratio σ/|μ|, where all coordinates share it", "1",
                 positive=True)  # fmt: skip
+mu_abs = _symbol("mu_abs", "|μ|, where all coordinates share it", "loss/param", positive=True)
 E = _symbol("E", "mean sign erf(√(B/2) μ/σ)", "1", real=True)
 
 # A pair of coordinates

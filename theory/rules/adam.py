@@ -20,6 +20,7 @@ from theory.coordinatewise import Coordinatewise
 from theory.correlated import Term
 from theory.law import Law
 from theory.moments import Moments
+from theory.momentum import EMA_FACTOR
 from theory.ratio import HOLDS, RATIO_MEAN_DENSITY, ratio_moments
 from theory.ratio_history import History, geometric
 from theory.ratio_series import RATIO_FIRST_COVARIANCE, RATIO_FIRST_MEAN, ratio_terms
@@ -28,7 +29,7 @@ from theory.symbols import G1, B, Q, T, beta_1, beta_2, kappa, mu, sigma
 
 SOURCE = "Su 2025 (kexue.fm 11280), by coordinate"
 LIMIT = (*HOLDS, holds.LONG_MEMORY)
-MOMENTUM = (1 - beta_1) / (1 + beta_1)
+MOMENTUM = EMA_FACTOR.expr
 SIGNAL = sp.sqrt(B) * mu / sigma
 ONE = sp.Integer(1)
 

@@ -5,6 +5,7 @@ from jax import Array
 
 from theory.coordinatewise import Coordinatewise
 from theory.correlated import Term
+from theory.linear_card import linear_card
 from theory.moments import SGD_VARIANCE, sgd_moments
 from theory.rules.rule import Rule
 
@@ -21,5 +22,6 @@ RULE = Rule(
     "SGD",
     Coordinatewise(sgd_moments, series=_series),
     SGD_VARIANCE,
+    card=linear_card("sgd", "SGD", SGD_VARIANCE),
     defined_at_zero=True,
 )

@@ -19,6 +19,7 @@ from theory.mehler import sign_series
 from theory.moments import SIGN_MEAN, sign_moments
 from theory.problem import Problem
 from theory.rules.rule import Budget, Rule, Sums
+from theory.sign_card import SIGN_CARD
 
 GAUSSIAN = Coordinatewise(sign_moments, pair=sign_pair, series=sign_series, update=jnp.sign)
 NOISE = ("gaussian", "copula", "population")
@@ -45,5 +46,6 @@ RULE = Rule(
     "Sign descent",
     _sums,
     SIGN_MEAN,
+    card=SIGN_CARD,
     parameters={"noise": "gaussian"},
 )
