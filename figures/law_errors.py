@@ -86,7 +86,7 @@ def _map(axes: Axes, part: xr.Dataset):
     if len(values) > 1:
         for level, dash in zip(contours(), LEVELS.values(), strict=True):
             size = np.abs(error)
-            if np.nanmin(size) < level < np.nanmax(size):
+            if (size < level).any() and (size > level).any():
                 axes.contour(
                     batch, values, size, [level], colors=style.INK, linewidths=0.8, linestyles=dash
                 )
@@ -112,10 +112,14 @@ def reading(dataset: xr.Dataset) -> str:
     parts = []
     for name in dataset["approximation"].values:
         part = dataset.sel(approximation=name)
-        ratio = part["ratio"].values
-        worst = float(np.exp(np.nanmax(np.abs(np.log(ratio)))))
+        ratio = part["ratio"].values[np.isfinite(part["ratio"].values)]
+        if not ratio.size:
+            continue
+        worst = float(np.exp(np.abs(np.log(ratio)).max()))
         size = f"{100 * (worst - 1):.2g} %" if worst < 2 else f"a factor of {worst:.3g}"
         parts.append(f"{part['title'].item()} {size}")
+    if not parts:
+        return "No approximation was tried."
     return "Largest error over the whole grid: " + "; ".join(parts) + "."
 
 

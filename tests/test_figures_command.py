@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_figures_draw import network, quadratic
+from test_figures_draw import made_up, network, quadratic
 
 from experiments.store import Store
 from figures import __main__ as command
@@ -13,7 +13,8 @@ from figures.catalogue import FIGURES
 @pytest.fixture
 def out(tmp_path):
     store = Store(tmp_path / "out")
-    store.save("onestep_quadratic", quadratic(("rank_one",)))
+    for experiment in {entry.experiment for entry in FIGURES.values()} - {"onestep_network"}:
+        store.save(experiment, made_up(experiment))
     return store.folder
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import rules_datasets
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -100,10 +101,17 @@ def nongaussian() -> xr.Dataset:
     return xr.Dataset(data, coords=coords)
 
 
+MADE_UP = {
+    "onestep_quadratic": quadratic,
+    "onestep_rules": rules_datasets.rules,
+    "correlated_peak": rules_datasets.correlated_peak,
+    "law_errors": rules_datasets.law_errors,
+    "onestep_nongaussian": nongaussian,
+}
+
+
 def made_up(experiment: str) -> xr.Dataset:
-    if experiment == "onestep_nongaussian":
-        return nongaussian()
-    return quadratic() if experiment == "onestep_quadratic" else network()
+    return MADE_UP.get(experiment, network)()
 
 
 def holed(dataset: xr.Dataset) -> xr.Dataset:
@@ -120,6 +128,11 @@ def small(figure: str) -> xr.Dataset:
     """One problem, network or family, which must be enough for any figure."""
     if figure == "nongaussian":
         return nongaussian().isel(family=[0])
+    if figure == "rules":
+        return rules_datasets.rules(("sign",), ("dense_shaped",))
+    if figure in ("correlated_peak", "law_errors"):
+        whole = made_up(figure)
+        return whole.isel({"problem" if "problem" in whole.dims else "approximation": [0]})
     return network(("digits_mlp",)) if "network" in figure else quadratic(("rank_one",))
 
 
@@ -168,6 +181,9 @@ def test_where_nothing_was_measured_the_figure_says_so(name):
     if "network" in name:
         nothing = network().copy(deep=True)
         nothing["lr_star_mean"][:] = np.nan
+    elif FIGURES[name].experiment in ("onestep_rules", "correlated_peak", "law_errors"):
+        whole = made_up(entry.experiment)
+        nothing = whole.map(lambda part: part * np.nan if part.dtype.kind == "f" else part)
     else:
         nothing = quadratic(rules=("other",))
     entry.draw(nothing).draw_without_rendering()
