@@ -32,7 +32,8 @@ SIM = (
 )
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 CASES = rules_laws.cases()
-ENOUGH = 0.5  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
+SURELY = 0.6  # of the resolution is aimed at by chains, whose pilots are few and thus uncertain
+ENOUGH = 0.2  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
 FEWEST = 2**13  # draws of them at any batch size
 
 
@@ -173,7 +174,7 @@ def _steps(spec: Spec, case: Case, problem: str) -> list[onestep.OneStep]:
     place = int.from_bytes(case.id.encode()[:4], "big") % 2**31
     key = jax.random.fold_in(jax.random.key(spec.seed + 1), list(KINDS).index(problem))
     key = jax.random.fold_in(key, place)
-    resolution = spec.resolution * kind.coarser
+    resolution = spec.resolution * kind.coarser * (1 if case.burn_in == 0 else SURELY)
     if not case.remembers_long:
         return onestep.measure_to(
             resolution, case.rule.simulated, drawn,

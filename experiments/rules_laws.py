@@ -171,7 +171,7 @@ def laws(case: Case, problem: str, seed: int, batches: tuple[int, ...]) -> xr.Da
     right, wrong = law(case, given, batch_b), control_laws(case, given, batch_b)
     missing = np.full(len(compared), np.nan)
     data: dict[str, Any] = {
-        "d": d,
+        "d": float(d),
         "law_sem": ("batch", right.denominator_sem / right.denominator),
     }
     for quantity in QUANTITIES:
