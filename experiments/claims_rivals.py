@@ -1,12 +1,12 @@
 """Claims on the rival laws: which of them describe the measured ε*(B), problem by problem.
 
 A rival *describes* a curve if its best fit is nowhere further from the measured ε* than a band
-allows. Every rival is fitted to the same points, with the same weights (`experiments.fit`).
+allows. The fits are those of the experiment `rivals`, all to the same points with the same weights.
 Controls: the same fit to the curve in reverse order of B (except of laws that can fall), and to
 the curve with its middle point off by four bands, must leave the band.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,15 +14,12 @@ import xarray as xr
 from experiments import judge
 from experiments.claim import Absent, Claim, select
 from experiments.claims_network import CHECKPOINTS, NETWORKS
-from experiments.fit import data_of, fit
 from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
+from experiments.rival_fits import BAND, EXACT, NETWORK, QUADRATIC, band_of, curve_name
 from sim.estimate import Z95
 from theory.rivals import RIVALS
 
-BAND = {"onestep_quadratic": 0.03, "onestep_network": 0.25}
-EXACT = 0.01  # where one ratio is common to all coordinates the law is exact
-FLOOR = 0.04  # of a band: added to the errors, for some ε* have none (all minibatches seen)
-OFF = 4  # bands: how wrong the control's middle point is
+EXPERIMENT = "rivals"
 FALLING = ("constant", "surge", "coherent", "mean_field")  # may describe a reversed curve as well
 FEWEST = 5  # points that tell anything of three parameters
 
@@ -70,57 +67,35 @@ OVERTURNED: dict[tuple[str, str, str], str] = {
 }
 
 
-@lru_cache(maxsize=512)
-def _fitted(name: str, floor: float, batch: tuple, rate: tuple, sem: tuple) -> np.ndarray:
-    """A rival's fit over the rates."""
-    data = data_of(batch, rate, sem, floor=floor)
-    return fit(RIVALS[name], data, thorough=False).rate / np.array(rate)
-
-
-def _describes(name: str, band: float, d: xr.Dataset) -> Outcome:
+def _curve(curve: str, data: xr.Dataset) -> xr.Dataset:
+    """The part on a curve, at the batch sizes where it was measured."""
+    d = select(data, curve=curve)
     d = d.isel(batch=np.flatnonzero(np.isfinite(d.lr_star_mean.values)))
     if d.sizes["batch"] < FEWEST:
         raise Absent(f"fewer than {FEWEST} batch sizes")
-    rate, sem = d.lr_star_mean.values, d.lr_star_sem.values
-
-    def over(rate: np.ndarray, sem: np.ndarray) -> np.ndarray:
-        columns = (d.batch.values.astype(float), rate, sem)
-        return _fitted(name, FLOOR * band, *(tuple(column.tolist()) for column in columns))
-
-    wrong = np.where(np.arange(len(rate)) == len(rate) // 2, 1 + OFF * band, 1.0)
-    controls = {"one point off": over(wrong * rate, wrong * sem)}
-    if name not in FALLING:
-        controls["reversed"] = over(rate[::-1], sem[::-1])
-    ratio = over(rate, sem)
-    half = Z95 * sem / rate * ratio
-    draws = d["draws" if "draws" in d else "denominator_draws"]
-    return judge.within(ratio, half, (1 - band, 1 + band), controls, n=int(draws.sum()))
+    return d
 
 
-def _on_quadratic(rule: str, problem: str, name: str, band: float, data: xr.Dataset) -> Outcome:
-    return _describes(name, band, select(data, problem=problem, rule=rule))
+def _describes(curve: str, law: str, band: float, data: xr.Dataset) -> Outcome:
+    d = select(_curve(curve, data), law=law)
+    ratio = (d.lr_star_fit / d.lr_star_mean).values
+    half = Z95 * (d.lr_star_sem / d.lr_star_mean).values * ratio
+    names = ["one point off"] if law in FALLING else d.control.values.tolist()
+    controls = {name: 1 + d.control_worst.sel(control=name).values for name in names}
+    return judge.within(ratio, half, (1 - band, 1 + band), controls, n=int(d.draws.sum()))
 
 
-def _on_network(network: str, target: float, name: str, data: xr.Dataset) -> Outcome:
-    d = select(data, network=network)
-    reached = np.flatnonzero(d.target.values == target)
-    if not reached.size:
-        raise Absent(f"no checkpoint at a loss of {target:g}")
-    return _describes(name, BAND["onestep_network"], d.isel(checkpoint=reached[0]))
-
-
-def _parameters(data: xr.Dataset) -> Outcome:
+def _parameters(curve: str, data: xr.Dataset) -> Outcome:
     """Fitted B_noise and coherence over the problem's own πκ²/2 and Q/T."""
-    d = select(data, problem="rank_one", rule="sign")
-    if d.sizes["batch"] < FEWEST:
-        raise Absent(f"fewer than {FEWEST} batch sizes")
-    measured = data_of(d.batch.values, d.lr_star_mean.values, d.lr_star_sem.values)
-    true = np.array([np.pi / (2 * float(d.ratio_max) ** 2), float(d.Q) / float(d.trace)])
+    d = _curve(curve, data)
+    true = np.array([float(d.B_noise_law), float(d.form_law)])
 
-    def over(name: str) -> tuple[np.ndarray, np.ndarray]:
-        found = fit(RIVALS[name], measured)
-        ends = [[e["B_noise"], e["q"]] for e in (found.value, found.low, found.high)]
-        value, low, high = np.array(ends) / true
+    def over(law: str) -> tuple[np.ndarray, np.ndarray]:
+        row = select(d, law=law)
+        value, low, high = (
+            np.array([float(row[f"{name}{end}"]) for name in ("B_noise", "form")]) / true
+            for end in ("", "_low", "_high")
+        )
         return value, np.maximum(value - low, high - value)
 
     value, half = over("coherent")
@@ -131,47 +106,47 @@ def _parameters(data: xr.Dataset) -> Outcome:
 def _quadratic_claims():
     for (rule, problem), describing in DESCRIBING.items():
         for name, rival in RIVALS.items():
-            band = EXACT if problem == "rank_one" else BAND["onestep_quadratic"]
+            band = band_of(QUADRATIC, problem)
             yield Claim(
                 id=f"onestep_quadratic/rival/{rule}/{problem}/{name}",
                 statement=f"{rule} on {problem}: {rival.words} describes ε*(B) within {band:.0%}",
                 law=rival.law.name,
                 source=rival.law.source,
-                experiment="onestep_quadratic",
+                experiment=EXPERIMENT,
                 kind="approximation",
                 unit="fit / measured",
                 expected=HOLDS if name in describing else FAILS,
-                judge=partial(_on_quadratic, rule, problem, name, band),
+                judge=partial(_describes, curve_name(QUADRATIC, rule, problem), name, band),
             )
     yield Claim(
         id="onestep_quadratic/rival/parameters",
         statement="rank_one: the fit finds the problem's own πκ²/2 and Q/T, within 1 %",
         law="coherent_lr",
         source="derived here from Theorem 2",
-        experiment="onestep_quadratic",
+        experiment=EXPERIMENT,
         kind="approximation",
         unit="fit / truth",
         expected=HOLDS,
-        judge=_parameters,
+        judge=partial(_parameters, curve_name(QUADRATIC, "sign", "rank_one")),
     )
 
 
 def _network_claims():
     for network in NETWORKS:
-        for label, target in CHECKPOINTS.items():
+        for label in CHECKPOINTS:
             for name, expected in ON_NETWORKS.items():
-                words, band = RIVALS[name].words, BAND["onestep_network"]
+                words, band = RIVALS[name].words, BAND[NETWORK]
                 yield Claim(
                     id=f"onestep_network/rival/{network}/{label}/{name}",
                     statement=f"{network}, checkpoint {label}: {words} describes ε*(B) "
                     f"within {band:.0%}",
                     law=RIVALS[name].law.name,
                     source=RIVALS[name].law.source,
-                    experiment="onestep_network",
+                    experiment=EXPERIMENT,
                     kind="approximation",
                     unit="fit / measured",
                     expected=OVERTURNED.get((network, label, name), expected),
-                    judge=partial(_on_network, network, target, name),
+                    judge=partial(_describes, curve_name(NETWORK, network, label), name, band),
                 )
 
 

@@ -40,6 +40,7 @@ NAMES = (
     "law_errors",
     "onestep_network",
     "onestep_nongaussian",
+    "rivals",
 )
 
 

@@ -6,34 +6,40 @@ from matplotlib.figure import Figure
 
 from figures import rivals
 from figures.entry import Entry
-from figures.network import measured, title
+from figures.network import title
 
+EXPERIMENT = "onestep_network"
 PANELS = 3
 
 
-def chosen(dataset: xr.Dataset) -> list[rivals.Curve]:
+def chosen(dataset: xr.Dataset) -> list[xr.Dataset]:
     """Curves from beginning, middle and end of what was measured."""
-    found = list(measured(dataset))
+    names = dataset["curve"].values[dataset["experiment"].values == EXPERIMENT]
+    found = rivals.measured(dataset, names.tolist())
     places = np.unique(np.linspace(0, len(found) - 1, PANELS).round().astype(int)) if found else []
-    return [
-        rivals.Curve(f"{title(name)}, loss {float(part['loss']):.2g}", part)
-        for name, _, part in (found[place] for place in places)
-    ]
+    return [found[place] for place in places]
+
+
+def heading(part: xr.Dataset) -> str:
+    """What a curve is called."""
+    return f"{title(str(part['problem'].values))}, loss {float(part['loss']):.2g}"
 
 
 def draw(dataset: xr.Dataset) -> Figure:
     """As `rivals.draw`."""
-    return rivals.picture(chosen(dataset), "onestep_network", "ε* (θ²/loss)")
+    parts = chosen(dataset)
+    return rivals.picture(parts, [heading(part) for part in parts])
 
 
 def reading(dataset: xr.Dataset) -> str:
     """Which rival describes each network best."""
-    return rivals.sentence(chosen(dataset), "onestep_network")
+    parts = chosen(dataset)
+    return rivals.sentence(parts, [heading(part) for part in parts])
 
 
 ENTRY = Entry(
     name="rivals_network",
-    experiment="onestep_network",
+    experiment="rivals",
     title="Rival laws on networks",
     caption="As the figure before, with real minibatches: a to c, measured ε*(B) of one step of "
     "sign descent and the best fit of every rival law; d, the largest error of each fit.",

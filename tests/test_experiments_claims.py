@@ -23,6 +23,7 @@ from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from experiments.onestep_quadratic import PRESETS
 from experiments.problems import PROBLEMS
 from experiments.quadratic_laws import QUANTITIES, problem_laws
+from experiments.rivals import SOURCES
 from experiments.spec import NAMES
 from theory.hypotheses import EMPIRICAL
 
@@ -63,7 +64,8 @@ class TestTable:
     def test_a_claim_is_about_a_known_law_and_experiment(self, claim):
         assert claim.law in theory.LAWS
         assert claim.experiment in ("theory", *NAMES)
-        assert claim.id.startswith(f"{claim.experiment}/")
+        about = SOURCES if claim.experiment == "rivals" else (claim.experiment,)
+        assert claim.id.startswith(tuple(f"{name}/" for name in about))
         assert claim.kind in KINDS
         assert claim.expected in (HOLDS, FAILS, INCONCLUSIVE)
         assert claim.statement

@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+import rival_datasets
 import rules_datasets
 import xarray as xr
 from matplotlib.axes import Axes
@@ -107,6 +108,7 @@ MADE_UP = {
     "correlated_peak": rules_datasets.correlated_peak,
     "law_errors": rules_datasets.law_errors,
     "onestep_nongaussian": nongaussian,
+    "rivals": rival_datasets.rivals,
 }
 
 
@@ -130,6 +132,8 @@ def small(figure: str) -> xr.Dataset:
         return nongaussian().isel(family=[0])
     if figure == "rules":
         return rules_datasets.rules(("sign",), ("dense_shaped",))
+    if figure.startswith("rivals"):
+        return rival_datasets.rivals(("digits_mlp",))
     if figure in ("correlated_peak", "law_errors"):
         whole = made_up(figure)
         return whole.isel({"problem" if "problem" in whole.dims else "approximation": [0]})
@@ -178,8 +182,8 @@ def test_missing_values_are_left_out(name):
 @ALL
 def test_where_nothing_was_measured_the_figure_says_so(name):
     entry = FIGURES[name]
-    if "network" in name:
-        nothing = network().copy(deep=True)
+    if entry.experiment in ("onestep_network", "rivals"):
+        nothing = made_up(entry.experiment).copy(deep=True)
         nothing["lr_star_mean"][:] = np.nan
     elif FIGURES[name].experiment in ("onestep_rules", "correlated_peak", "law_errors"):
         whole = made_up(entry.experiment)

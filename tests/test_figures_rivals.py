@@ -1,26 +1,16 @@
-"""The figure of the rivals: what is drawn is what the fits say."""
+"""The figures of the rivals: what is drawn is what the fits say."""
+
+import ast
+from pathlib import Path
 
 import numpy as np
 import pytest
-from test_figures_draw import network, quadratic
+from rival_datasets import rate
+from rival_datasets import rivals as made_up
 
-from experiments.claims_rivals import BAND, FLOOR
-from experiments.fit import scores
+import figures
 from figures import rivals, rivals_network
 from theory.rivals import RIVALS
-
-
-def surging():
-    """A surge to a plateau on the default grid of batch sizes, as both problems and both rules."""
-    data = quadratic(("rank_one", "diagonal"))
-    batch = np.array([1, 4, 16, 64, 256, 1024, 4096])
-    rate = np.asarray(RIVALS["coherent"].law.jax(batch.astype(float), 0.2, 150.0, 9.0))
-    shape = (2, 2, len(batch))
-    data = data.drop_dims("batch").assign_coords(batch=batch)
-    return data.assign(
-        lr_star_mean=(("problem", "rule", "batch"), np.broadcast_to(rate, shape)),
-        lr_star_sem=(("problem", "rule", "batch"), np.broadcast_to(1e-3 * rate, shape)),
-    )
 
 
 def test_every_rival_has_a_line_of_its_own():
@@ -29,37 +19,58 @@ def test_every_rival_has_a_line_of_its_own():
 
 
 def test_a_panel_shows_the_measurement_and_every_fitted_rival():
-    figure = rivals.draw(surging())
+    figure = rivals.draw(made_up())
     panels = [axes for axes in figure.axes if axes.axison]
     assert len(panels) == 4
-    lines = panels[0].get_lines()
-    names = list(RIVALS)
-    line = lines[names.index("coherent")]
-    batch, rate = (np.asarray(values, float) for values in line.get_data())
-    exact = np.asarray(RIVALS["coherent"].law.jax(batch, 0.2, 150.0, 9.0))
-    np.testing.assert_allclose(rate, exact, rtol=1e-4)
+    lines = dict(zip(RIVALS, panels[0].get_lines(), strict=False))
+    for name in ("coherent", "half", "lower_bound"):
+        batch, shown = (np.asarray(values, float) for values in lines[name].get_data())
+        np.testing.assert_allclose(shown, rate(name, batch))
 
 
-def test_the_chart_shows_the_errors_of_the_fits():
-    data = surging()
-    part = data.sel(problem="rank_one", rule="sign")
-    table = scores(*(part[n].values for n in ("batch", "lr_star_mean", "lr_star_sem")),
-                   floor=FLOOR * BAND["onestep_quadratic"], thorough=False)  # fmt: skip
+def test_the_chart_shows_the_errors_of_the_fits_and_the_band():
+    data = made_up()
     chart = [axes for axes in rivals.draw(data).axes if axes.axison][-1]
     marks = [line for line in chart.get_lines() if line.get_marker() == "o"]
     shown = np.asarray(marks[0].get_xdata(), float)
-    expected = np.clip(100 * table["worst"].values, rivals.LEAST, rivals.MOST)
-    np.testing.assert_allclose(shown, expected)
+    worst = data["worst"].sel(curve="onestep_quadratic/sign/rank_one").values
+    np.testing.assert_allclose(shown, np.clip(100 * worst, rivals.LEAST, rivals.MOST))
+    assert chart.get_title("left").endswith("within 3 %")
 
 
 def test_the_best_rival_is_named():
-    assert rivals.reading(surging()).count("surge to a plateau, off by") == 3
+    assert rivals.reading(made_up()).count("surge to a plateau, off by") == 3
+    assert rivals.reading(made_up()).startswith("Best of 12 rivals: sign, rank one + diagonal: ")
+
+
+def test_a_law_that_was_not_fitted_is_not_shown():
+    data = made_up().sel(law=["half", "coherent"])
+    chart = [axes for axes in rivals.draw(data).axes if axes.axison][-1]
+    words = [label.get_text() for label in chart.get_yticklabels()]
+    assert words == ["saturating, α = ½", "surge to a plateau"]
+    assert rivals.reading(data).startswith("Best of 2 rivals")
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_networks_are_shown_from_first_to_last(count):
-    data = network(("digits_mlp", "fashion_cnn")[:count])
-    titles = [one.title for one in rivals_network.chosen(data)]
+    data = made_up(("digits_mlp", "fashion_cnn")[:count])
+    titles = [rivals_network.heading(part) for part in rivals_network.chosen(data)]
     assert len(titles) == 3
     assert titles[0].startswith("digits MLP, loss 2.3")
     assert titles[-1].endswith("loss 0.021")
+
+
+def test_without_networks_the_figure_says_so():
+    data = made_up(())
+    assert rivals_network.chosen(data) == []
+    rivals_network.draw(data).draw_without_rendering()
+    assert rivals_network.reading(data) == "Too few points."
+
+
+def test_no_figure_fits():
+    for path in Path(str(figures.__file__)).parent.glob("*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text()))
+                   if isinstance(node, ast.ImportFrom) and node.module]  # fmt: skip
+        named = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+        fitting = ("experiments.fit", "experiments.least_squares", "experiments.rival")
+        assert not [name for name in named if name.startswith(fitting)]
