@@ -74,7 +74,7 @@ def trained_checkpoints(training: Training, store: Store, load) -> tuple[xr.Data
     """θ at initialisation and at each target loss: a cell, and whether it was recalled."""
     return store.cell(
         f"checkpoints-{training.network}", training.question,
-        (data, measure, models, train, sys.modules[__name__]),
+        (sys.modules[__name__],),
         lambda: _train(training, *load()),
     )  # fmt: skip
 

@@ -23,12 +23,12 @@ from experiments.errors import InputError
 from experiments.progress import progress
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import Quadratic, estimate, onestep, quadratic, rules
+from sim import Quadratic, onestep, quadratic
 from theory.correlated_small_batch import correlated_small_batch
 
 SIGNAL, SPREAD, BULK = 0.05, 0.5, (4.0, 2.0, 1.0)
 FINE_POINTS = 61
-SIM = (onestep, quadratic, estimate, rules, sys.modules[__name__])
+CODE = (sys.modules[__name__],)
 
 
 class Kind(NamedTuple):
@@ -110,7 +110,7 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa:
             measured, recalled = store.cell(
                 f"correlated_peak-{name}",
                 asked | {"resolution": spec.resolution, "limit": spec.limit},
-                SIM,
+                CODE,
                 partial(_measured, spec, name),
             )
             laws, _ = store.cell(

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-import sim
 import theory
 from experiments import checkpoints, curvature
 from experiments.checkpoints import (
@@ -35,12 +34,9 @@ from experiments.errors import InputError
 from experiments.progress import Report, notice, progress
 from experiments.spec import Experiment, check_batches, check_positive, check_resolution, check_seed
 from experiments.store import Store
-from sim import data, estimate, measure, models, network, optimum, rules, train
+from sim import data, estimate, network, optimum
 
-SIM = (
-    *(data, estimate, measure, models, network, optimum, rules, train, checkpoints),
-    sys.modules[__name__],
-)
+CODE = (checkpoints, sys.modules[__name__])
 MOST_OCTAVES = 20
 
 
@@ -130,13 +126,13 @@ def _network(
                         "resolution": spec.resolution, "limit": spec.limit,
                         "line_draws": spec.line_draws, "octaves": spec.line_octaves}  # fmt: skip
         measured, recalled = store.cell(
-            f"onestep_network-{name}-{k}-measured", asked, SIM,
+            f"onestep_network-{name}-{k}-measured", asked, CODE,
             lambda point=point, key=key: _measure(spec, point(), key),
         )  # fmt: skip
         report(f"{name} checkpoint {k}, minibatches", recalled=recalled)
         asked = base | {"checkpoint": k, "batches": spec.batches, "draws": spec.gaussian_draws}
         laws, recalled = store.cell(
-            f"onestep_network-{name}-{k}-laws", asked, (*SIM, theory, curvature),
+            f"onestep_network-{name}-{k}-laws", asked, (*CODE, theory, curvature),
             lambda point=point, key=key: _laws(spec, point(), jax.random.fold_in(key, 1)),
         )  # fmt: skip
         report(f"{name} checkpoint {k}, laws", recalled=recalled)
@@ -158,7 +154,7 @@ def _measure(spec: Spec, point: network.Point, key) -> xr.Dataset:
             lines.append(_line_search(spec, point, batch, step, line_key))
     columns: dict[str, tuple] = {}
     for quantity in quantities:
-        parts: list[sim.Estimate] = [getattr(step, quantity) for step in steps]
+        parts: list[estimate.Estimate] = [getattr(step, quantity) for step in steps]
         columns[f"{quantity}_mean"] = ("batch", [part.mean for part in parts])
         columns[f"{quantity}_sem"] = ("batch", [part.sem for part in parts])
         columns[f"{quantity}_draws"] = ("batch", [part.n for part in parts])

@@ -27,14 +27,10 @@ from experiments.errors import InputError
 from experiments.progress import Report, progress
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import data, estimate, families, measure, models, network, onestep, quadratic, rules, train
 
 NETWORK = "digits_mlp"
-FAMILIES = (onestep, quadratic, families, estimate, nongaussian_families, sys.modules[__name__])
-NETWORK_SIM = (
-    *(checkpoints, data, estimate, measure, models, network, rules, train),
-    *(nongaussian_network, sys.modules[__name__]),
-)
+FAMILIES = (nongaussian_families, sys.modules[__name__])
+NETWORKS = (checkpoints, nongaussian_network, sys.modules[__name__])
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,7 @@ def _checkpoint(
     asked = {"checkpoint": k, "targets": spec.targets, "seed": spec.seed, "batches": batches}
     effort = {"resolution": spec.network_resolution, "limit": spec.network_limit}
     measured, recalled = store.cell(
-        f"onestep_nongaussian-{k}-measured", asked | effort, NETWORK_SIM,
+        f"onestep_nongaussian-{k}-measured", asked | effort, NETWORKS,
         lambda: nongaussian_network.measure(
             at_checkpoint(load(), state), batches, **effort, key=key
         ),
@@ -145,7 +141,7 @@ def _checkpoint(
     report(f"checkpoint {k}, minibatches", recalled=recalled)
     laws, recalled = store.cell(
         f"onestep_nongaussian-{k}-network-laws", asked | {"draws": spec.draws},
-        (*NETWORK_SIM, theory, curvature),
+        (*NETWORKS, theory, curvature),
         lambda: nongaussian_network.laws(
             at_checkpoint(load(), state), batches, spec.draws,
             jax.random.fold_in(key, 1),

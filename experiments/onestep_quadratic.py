@@ -14,7 +14,6 @@ import jax
 import numpy as np
 import xarray as xr
 
-import sim
 import theory
 from experiments import problems, quadratic_laws
 from experiments.errors import InputError
@@ -23,9 +22,10 @@ from experiments.progress import Report, progress
 from experiments.quadratic_laws import QUANTITIES, problem_laws
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import estimate, onestep, quadratic, rules
+from sim import onestep
+from sim.rules import RULES
 
-SIM = (problems, onestep, quadratic, estimate, rules, sys.modules[__name__])
+CODE = (problems, sys.modules[__name__])
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 
 
@@ -88,7 +88,7 @@ def _problem(spec: Spec, name: str, store: Store, report: Report) -> xr.Dataset:
         cell, recalled = store.cell(
             f"onestep_quadratic-{name}-{rule}",
             asked | {"rule": rule, "resolution": spec.resolution, "limit": spec.limit},
-            SIM,
+            CODE,
             partial(_measure_cell, spec, name, rule),
         )
         cells.append(cell)
@@ -96,7 +96,7 @@ def _problem(spec: Spec, name: str, store: Store, report: Report) -> xr.Dataset:
     laws, recalled = store.cell(
         f"onestep_quadratic-{name}-laws",
         asked | {"rules": spec.rules},
-        (*SIM, theory, quadratic_laws),
+        (*CODE, theory, quadratic_laws),
         partial(problem_laws, name, spec.seed, spec.rules, spec.batches),
     )
     report(f"{name}, laws", recalled=recalled)
@@ -113,7 +113,7 @@ def _measure_cell(spec: Spec, name: str, rule: str) -> xr.Dataset:
         make_problem(name, spec.seed),
         batches=spec.batches,
         limit=spec.limit,
-        key=jax.random.fold_in(key, list(sim.RULES).index(rule)),
+        key=jax.random.fold_in(key, list(RULES).index(rule)),
     )
     columns: dict[str, list] = {"covariance": [step.covariance for step in steps]}
     columns["draws"] = [step.numerator.n for step in steps]

@@ -24,12 +24,9 @@ from experiments.random_problems import KINDS
 from experiments.rules_laws import QUANTITIES, Case
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import draws, estimate, onestep, plan, quadratic, rules, transforms
+from sim import onestep, quadratic
 
-SIM = (
-    *(random_problems, onestep, draws, plan, quadratic, estimate, rules, transforms),
-    sys.modules[__name__],
-)
+CODE = (random_problems, sys.modules[__name__])
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 CASES = rules_laws.cases()
 SURELY = 0.6  # of the resolution is aimed at by chains, whose pilots are few and thus uncertain
@@ -146,7 +143,7 @@ def _measured(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Da
         f"onestep_rules-{case.id}-{problem}",
         _question(spec, case, problem)
         | {"simulated": case.rule.simulated, "resolution": spec.resolution, "limit": spec.limit},
-        SIM,
+        CODE,
         partial(_measure_cell, spec, case, problem),
     )
 

@@ -1,7 +1,7 @@
 """Results on disk: cells of a running sweep, and finished datasets.
 
 A *cell* is the measurement of 1–30 s of work: a netCDF file `<name>-<key>-<sha256>.nc`.  The key
-hashes everything the measurement depends on (its parameters, the source of the modules it uses,
+hashes everything the measurement depends on (its parameters, the source of the code it uses,
 the libraries' versions, the platform and number of devices), so a changed question never finds an
 old answer; the sha256 is that of the file's bytes, so an altered file is noticed, removed and
 measured again.  Files appear by `os.replace`, whole or not at all.  A cell of laws hashes the
@@ -12,7 +12,6 @@ its own sha256 in its name as well.
 """
 
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -29,6 +28,7 @@ import jax
 import xarray as xr
 
 from experiments.errors import InputError
+from experiments.sources import source_hash
 
 KEY_LENGTH = 16
 PART = ".part-"  # then the process and the name of a file being written
@@ -36,18 +36,6 @@ PART = ".part-"  # then the process and the name of a file being written
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def source_hash(modules: Sequence[ModuleType]) -> str:
-    """sha256 over the source of modules; a package stands for all of its files."""
-    return sha256(b"".join(_source(Path(str(module.__file__))) for module in modules))
-
-
-@functools.cache
-def _source(path: Path) -> bytes:
-    """A module's source, read once: the code of a running process does not change either."""
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    return b"".join(file.read_bytes() for file in files)
 
 
 def layout() -> str:

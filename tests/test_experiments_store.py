@@ -11,12 +11,22 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from experiments import sources
 from experiments import store as stores
 from experiments.errors import InputError
 from experiments.store import PART, Store, sha256, to_bytes, write_atomic
 
 QUESTION = {"problem": "diagonal", "batches": (1, 2)}
 RESULT = xr.Dataset({"mean": ("batch", np.array([1.5, 2.5]))}, coords={"batch": [1, 2]})
+
+
+def forget_sources():
+    """What a new process does not know."""
+    READ.cache_clear()
+    sources._imported.cache_clear()
+
+
+READ = sources.source
 
 
 class Bench:
@@ -29,7 +39,7 @@ class Bench:
         self.write("x = 1")
 
     def write(self, source: str) -> None:
-        """Edit the module's file; `stores._source.cache_clear()` is then a new process."""
+        """Edit the module's file; `forget_sources()` is then a new process."""
         with open(str(self.module.__file__), "w") as file:
             file.write(source)
 
@@ -78,10 +88,10 @@ def test_another_question_is_measured(bench, change):
 def test_a_changed_source_is_measured_again(bench):
     bench.ask()
     bench.write("x = 2")
-    stores._source.cache_clear()
+    forget_sources()
     assert not bench.ask()
     bench.write("x = 1")
-    stores._source.cache_clear()
+    forget_sources()
     assert bench.ask()
 
 
@@ -90,7 +100,7 @@ def test_editing_the_source_does_not_mislabel_what_a_running_process_measures(be
     bench.write("x = 2")
     assert bench.ask()
     assert not bench.ask(new=0)
-    stores._source.cache_clear()
+    forget_sources()
     assert not bench.ask(new=0)
 
 
@@ -100,10 +110,35 @@ def test_a_package_stands_for_all_of_its_files(tmp_path):
     for name in ("__init__.py", "inner/deep.py"):
         (tmp_path / name).write_text("x = 1")
     package.__file__ = str(tmp_path / "__init__.py")
-    before = stores.source_hash([package])
+    before = sources.source_hash([package])
     (tmp_path / "inner/deep.py").write_text("x = 2")
-    stores._source.cache_clear()
-    assert stores.source_hash([package]) != before
+    forget_sources()
+    assert sources.source_hash([package]) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "reached", "apart"),
+    [
+        ("from sim import onestep", "quadratic.py", "network.py"),
+        ("from sim.network import Point", "measure.py", "onestep.py"),
+        ("def late():\n    from sim import Quadratic", "quadratic.py", "rules.py"),
+        ("import sim", "__init__.py", "nothing.py"),
+        ("import numpy", "", "quadratic.py"),
+    ],
+    ids=["module", "name", "own", "room", "none"],
+)
+def test_the_code_of_sim_that_a_module_reaches_counts(tmp_path, monkeypatch, text, reached, apart):
+    path = tmp_path / "module.py"
+    path.write_text(text)
+    module = ModuleType("module")
+    module.__file__ = str(path)
+    read = []
+    monkeypatch.setattr(sources, "source", lambda file: read.append(file.name) or file.read_bytes())
+    forget_sources()
+    sources.source_hash([module])
+    sources._imported.cache_clear()
+    assert not reached or reached in read
+    assert apart not in read
 
 
 def test_another_jax_version_is_measured_again(bench, monkeypatch):
