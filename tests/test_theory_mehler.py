@@ -16,7 +16,7 @@ from theory.mehler import ORDER, samples_of_factor, sign_coefficients, sign_seri
 from theory.moments import sign_covariance
 
 MEANS = np.linspace(-3, 3, 13)
-BATCH = [1.0, 16.0, 256.0]
+BATCH = [1.0, 64.0]
 
 
 def by_definition(h, order):
@@ -133,14 +133,14 @@ def test_the_series_reaches_the_exact_law_and_samples_give_the_same():
     dense: dict[str, Any] = {**given, "sigma": np.ones(48), "correlation": correlation}
     exact = one_step("sign", **dense).denominator
     independent = one_step("sign", **given, sigma=np.ones(48)).denominator
-    assert np.all(independent < 0.65 * exact)
+    assert np.all(independent < 0.5 * exact)
     first = one_step("sign", **dense, order=1).denominator
     np.testing.assert_allclose(first, exact, rtol=0.03)
     np.testing.assert_allclose(one_step("sign", **dense, order=ORDER).denominator, exact, rtol=1e-6)
     sampled = one_step("sign", **given, noise_samples=samples, order=1)
     np.testing.assert_allclose(sampled.denominator, first, rtol=1e-12)
     np.testing.assert_array_equal(sampled.denominator_sem, 0)
-    third = one_step("sign", **given, noise_samples=samples, order=3, draws=4000)
+    third = one_step("sign", **given, noise_samples=samples, order=3, draws=1000)
     assert np.all(abs(third.denominator - exact) < 5 * third.denominator_sem + 0.002 * exact)
 
 

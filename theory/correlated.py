@@ -128,12 +128,17 @@ def sample_trace(
     """
     unit = jnp.where(sigma > 0, samples / jnp.where(sigma > 0, sigma, 1.0), 0.0)
     unit = unit.astype(samples.dtype)
+    quadratics = {
+        rows: hessian.compiled(jnp.zeros((rows, sigma.shape[0]), samples.dtype), key)
+        for rows in {_rows(term.power, unit, draws) for term in terms_b[0]}
+    }
     value_b, variance_b = [], []
     for terms in terms_b:
         value = variance = jnp.zeros(())
         for term in terms:
             products = _products(unit, term.power, draws, jax.random.fold_in(key, term.power))
-            curvatures = _bilinear(hessian, term, products, key).astype(sigma.dtype)
+            curvatures = _bilinear(quadratics[len(products)], term, products, key)
+            curvatures = curvatures.astype(sigma.dtype)
             value += curvatures.mean() - hessian.diagonal @ (term.left * term.right)
             if term.power > 1 or hessian.sampled_quadratic is not None:
                 variance += curvatures.var(ddof=1) / curvatures.shape[0]
@@ -142,21 +147,27 @@ def sample_trace(
     return Curvature(jnp.stack(value_b), jnp.sqrt(jnp.stack(variance_b)))
 
 
+def _rows(power: int, unit: Array, draws: int) -> int:
+    """How many products of `power` samples are taken."""
+    return unit.shape[0] if power == 1 else draws
+
+
 def _products(unit: Array, power: int, draws: int, key: Array) -> Array:
     """Products of `power` samples: all samples for power 1, else random tuples, (m, d)."""
     if power == 1:
         return unit
-    index = jax.random.randint(key, (power, draws), 0, unit.shape[0])
+    index = jax.random.randint(key, (power, _rows(power, unit, draws)), 0, unit.shape[0])
     return unit[index].prod(axis=0)
 
 
-def _bilinear(hessian: Hessian, term: Term, products: Array, key: Array) -> Array:
+def _bilinear(
+    quadratics: Callable[[Array, Array], Array], term: Term, products: Array, key: Array
+) -> Array:
     """(l∘u)ᵀH(r∘u) for each row u of `products`, from two quadratics where l ≠ r."""
     if term.left is term.right:
-        return hessian.quadratics(products * term.left.astype(products.dtype), key)
+        return quadratics(products * term.left.astype(products.dtype), key)
     half_sum, half_gap = (term.left + term.right) / 2, (term.left - term.right) / 2
     parts = [
-        hessian.quadratics(products * side.astype(products.dtype), key)
-        for side in (half_sum, half_gap)
+        quadratics(products * side.astype(products.dtype), key) for side in (half_sum, half_gap)
     ]
     return parts[0] - parts[1]

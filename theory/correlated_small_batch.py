@@ -14,6 +14,7 @@ B_noise is low by a factor of 2 (there `theory.equicorrelated` has another law).
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import sympy as sp
 from jax import Array
@@ -149,6 +150,7 @@ def correlated_small_batch(
     return CorrelatedSmallBatch(*map(float, values), in_regime=bool(trusted))
 
 
+@jax.jit
 def _orders(ratio: Array, rho: Array, matrix: Array) -> tuple[Array, Array, Array]:
     """D0, D1 and D2 of D ≈ D0 + B D1 + B² D2; `rho` (d, d) with zeros on its diagonal."""
     off = matrix.at[jnp.diag_indices(ratio.shape[0])].set(0.0)

@@ -7,6 +7,8 @@ D ≈ ℰᵀHℰ + Σ_i H_ii(1 − ℰ_i² − (2/π)w_i²) + (2/π) E[(w∘u)�
 sample of unit variance. The middle term restores the diagonal.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,6 +49,7 @@ FIRST_ORDER_CURVATURE = Law(
 )
 
 
+@partial(jax.jit, static_argnames="order")
 def sign_coefficients(h: Array, order: int) -> Array:
     """a_1(h) … a_order(h), stacked in front of the shape of `h`.
 

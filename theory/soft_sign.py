@@ -8,6 +8,7 @@ The integrals are sums over equal steps of ln w, where each integrand is smooth 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 from jax import Array
+from jax.typing import ArrayLike
 
 from theory import hypotheses as holds
 from theory.correlated import Term
@@ -63,8 +65,11 @@ def soft_sign_moments(mu: Array, sigma: Array, batch: Array, *, eps: Any) -> Mom
     Holds for: Gaussian ĝ. Error: 1e-8 of E[V], and of E[V²] (so of the variance where |μ| ≲ s;
     where |μ| ≫ s the variance is a small difference, and 1e-8 of E[V²] can be all of it).
     """
-    eps = checked_eps(eps)
+    return _moments(mu, sigma, batch, checked_eps(eps))
 
+
+@jax.jit
+def _moments(mu: Array, sigma: Array, batch: Array, eps: ArrayLike) -> Moments:
     def densities(w: Array) -> Moments:
         return Moments(
             SOFT_SIGN_MEAN_DENSITY.jax(mu, sigma, batch, eps, w),
@@ -83,16 +88,21 @@ def soft_sign_series(
 
     Error of `ORDER` terms: below that of the sign, 1 % for |ρ| ≤ 0.9.
     """
-    eps, powers = checked_eps(eps), jnp.arange(1, (order or ORDER) + 1)[:, None]
+    rows = _coefficients(mu, sigma, batch, checked_eps(eps), order or ORDER)
+    return tuple(Term(n, row, row) for n, row in enumerate(rows, 1))
+
+
+@partial(jax.jit, static_argnames="order")
+def _coefficients(mu: Array, sigma: Array, batch: Array, eps: ArrayLike, order: int) -> Array:
+    powers = jnp.arange(1, order + 1)[:, None]
 
     def coefficients(w: Array) -> Array:
         deviation = jnp.sqrt(sigma**2 + batch * eps**2 / (2 * w))
         h = jnp.sqrt(batch) * mu / deviation
         shrink = (sigma / deviation) ** powers
-        return jnp.exp(-w) * shrink * sign_coefficients(h, powers.shape[0])
+        return jnp.exp(-w) * shrink * sign_coefficients(h, order)
 
-    rows = _over_mixture(coefficients, mu.dtype)
-    return tuple(Term(n, row, row) for n, row in enumerate(rows, 1))
+    return _over_mixture(coefficients, mu.dtype)
 
 
 def _over_mixture(density: Callable[[Array], Any], dtype: Any) -> Any:
