@@ -16,6 +16,7 @@ from theory.derivation import Check, Counterexample, Derivation, Step
 from theory.derivations import derivations
 
 WORKING_DIGITS = 36
+FEWER_DIGITS = 20  # for an inequality
 DENOMINATOR = 97
 TELLING = sp.Rational(1, 100)  # a counterexample must miss by more than this, relatively
 
@@ -108,13 +109,13 @@ def _rational(symbol: Any, chance: random.Random) -> Any:
 
 
 def _compare(step: Step, point: dict[Any, Any]) -> bool:
-    lhs, rhs = value(step.lhs, point), value(step.rhs, point)
     if step.check.relation == "<":
-        return bool(lhs < rhs)
+        return bool(value(step.lhs, point, FEWER_DIGITS) < value(step.rhs, point, FEWER_DIGITS))
+    lhs, rhs = value(step.lhs, point), value(step.rhs, point)
     return bool(abs(lhs - rhs) <= mpmath.mpf(10) ** -step.check.digits * max(1, abs(lhs)))
 
 
-def value(expr: sp.Expr, point: dict[Any, Any]) -> Any:
+def value(expr: sp.Expr, point: dict[Any, Any], digits: int = WORKING_DIGITS) -> Any:
     """A number: the expression at a point, its integrals by quadrature.
 
     The symbols stay symbols until the call, for SymPy would evaluate a numeric integral many
@@ -124,7 +125,7 @@ def value(expr: sp.Expr, point: dict[Any, Any]) -> Any:
         lambda part: isinstance(part, sp.Sum | sp.Derivative | sp.Subs), lambda part: part.doit()
     )
     function = sp.lambdify(tuple(point), explicit, "mpmath")
-    with mpmath.workdps(WORKING_DIGITS):
+    with mpmath.workdps(digits):
         return mpmath.re(function(*(mpmath.mpf(v.p) / v.q for v in point.values())))
 
 
