@@ -132,6 +132,9 @@ class TestBadInput:
             f"error: unknown experiment 'alchemy'; known: {', '.join(spec.NAMES)}"
         )
 
+    def test_fits_without_a_measured_curve(self, refused):
+        assert refused("run", "rivals").endswith("python -m experiments run onestep_quadratic")
+
     @pytest.mark.parametrize("name", spec.NAMES)
     def test_an_unknown_preset(self, refused, name):
         line = refused("run", name, "--preset", "huge")
