@@ -23,7 +23,6 @@ ORDER = (
     "equicorrelated",
     "averages",
     "soft_sign",
-    "su",
     "large_batch",
     "common_ratio",
     "tradeoff",
@@ -32,6 +31,7 @@ ORDER = (
     "surge_drift",
     "rivals",
     "lower_bound",
+    "su",
     "ratio",
     "adam",
     "adam_correction",
@@ -44,9 +44,10 @@ ORDER = (
 BEGINS = {  # the groups of a table of contents, by the theorem that each begins with
     "lemma1": "One step",
     "sign_covariance": "Correlated noise, and samples that are not Gaussian",
+    "averages": "Averages of gradients, softened signs",
     "large_batch": "Where ε* peaks and where it saturates",
     "rivals": "Rival laws",
-    "ratio": "Averages, ratios of averages, whole matrices",
+    "ratio": "Ratios of averages, whole matrices",
 }
 
 
