@@ -109,7 +109,7 @@ def _rows():
             where = f"{case.id} on {name} (d = {case.size(name)})"
             yield _claim(
                 f"law/{case.id}/{name}", case,
-                f"{where}: E[VᵀG], E[VᵀHV], ε* and ΔL* agree with the law at every B",
+                f"{where}: E[VᵀG], E[VᵀHV], ε* and ΔL* agree with the law at every B tried",
                 kind, unit, partial(_agrees, case, name), HOLDS,
             )  # fmt: skip
             if problem.couples:

@@ -29,7 +29,7 @@ from sim import onestep, quadratic
 CODE = (random_problems, sys.modules[__name__])
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 CASES = rules_laws.cases()
-SURELY = 0.6  # of the resolution is aimed at by chains, whose pilots are few and thus uncertain
+SURELY, RARELY = 0.6, 0.85  # of the resolution: aim of chains, whose pilots are uncertain; of signs
 ENOUGH = 0.2  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
 FEWEST = 2**13  # draws of them at any batch size
 
@@ -171,7 +171,9 @@ def _steps(spec: Spec, case: Case, problem: str) -> list[onestep.OneStep]:
     place = int.from_bytes(case.id.encode()[:4], "big") % 2**31
     key = jax.random.fold_in(jax.random.key(spec.seed + 1), list(KINDS).index(problem))
     key = jax.random.fold_in(key, place)
-    resolution = spec.resolution * kind.coarser * (1 if case.burn_in == 0 else SURELY)
+    resolution = spec.resolution * kind.coarser
+    if case.burn_in != 0:
+        resolution *= RARELY if case.stands_still else SURELY
     if not case.remembers_long:
         return onestep.measure_to(
             resolution, case.rule.simulated, drawn,

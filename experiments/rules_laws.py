@@ -18,14 +18,16 @@ import sim
 import theory
 from experiments import random_problems
 from sim import quadratic
-from sim.rules import make_rule
+from sim.rules import UpdateRule, make_rule
 from theory.coordinatewise import Coordinatewise
 from theory.rules.rule import Rule, resolved
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 CONTROLS = ("half the noise", "no off-diagonal terms", "independence", "no momentum")
 SHOWN = ("low_rank_independent", "dense_shaped", "low_rank_low_rank")  # with a fine curve
-FINE_POINTS = 19
+FINE_POINTS = 13
+DRAWS, FEW_DRAWS = 4096, 256  # where a law takes draws: for it, and for wrong ones
+MOVING = 100  # batch size from which signs with momentum stand still
 LONG = 1000  # steps of burn-in from which every other batch size must do
 
 
@@ -69,14 +71,26 @@ class Case:
         return sizes.single if self.burn_in == 0 else sizes.chain
 
     @property
+    def _update(self) -> UpdateRule:
+        known = {name: value for name, value in self.at(64).items() if name != "steps"}
+        return make_rule(self.rule.simulated, **known)
+
+    @property
     def burn_in(self) -> int | None:
         """Of the rule of `sim`: 0 where it has no memory, None where it never is stationary."""
-        known = {name: value for name, value in self.at(64).items() if name != "steps"}
-        return make_rule(self.rule.simulated, **known).burn_in
+        return self._update.burn_in
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether chains of it are constant at large batches: a sign with momentum."""
+        return bool(self.burn_in) and self._update.saturates(64, None)
 
     def batches(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The batch sizes that are compared: every other one where the rule's memory is long, or
-        where its law takes singular values."""
+        where its law takes singular values; the small ones and the largest where chains of signs
+        stand still between, for only thousands of them would say that nothing happens."""
+        if self.stands_still:
+            return (*(batch for batch in grid[:-1] if batch <= MOVING), grid[-1])
         return grid[::2] if self.remembers_long or self.of_matrices else grid
 
     @property
@@ -145,7 +159,7 @@ def law(case: Case, given: Exact, batches: np.ndarray, **changed: Any) -> theory
     """The rule's law on a problem; `changed` arguments make it a wrong one."""
     arguments: dict[str, Any] = {
         "mu": given.mu, "sigma": given.sigma, "hessian": given.hessian, "batch": batches,
-        "correlation": given.correlation, **case.at(len(given.mu)),
+        "correlation": given.correlation, "draws": DRAWS, **case.at(len(given.mu)),
     }  # fmt: skip
     return theory.one_step(case.rule.name, **(arguments | changed))
 
@@ -161,7 +175,10 @@ def control_laws(case: Case, given: Exact, batches: np.ndarray) -> dict[str, the
         wrong["independence"] = {"correlation": None}
     if case.given.get("beta1", case.rule.parameters.get("beta1", 0)) > 0:
         wrong["no momentum"] = {"beta1": 0.0}
-    return {name: law(case, given, batches, **changed) for name, changed in wrong.items()}
+    return {
+        name: law(case, given, batches, draws=FEW_DRAWS, **changed)
+        for name, changed in wrong.items()
+    }
 
 
 def laws(case: Case, problem: str, seed: int, batches: tuple[int, ...]) -> xr.Dataset:
