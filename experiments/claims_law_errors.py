@@ -73,6 +73,10 @@ BOUNDS = {
     "mean_field_spread": Bound(
         "mean_field", "30 % for every spread up to 2", (0.7, 1.3), _spread(0, 2), None, FAILS
     ),
+    "sign_mean_field": Bound(
+        "sign_mean_field", "30 % where all ratios are equal", (0.7, 1.3), _spread(0, 0),
+        ("sign_mean_field", _spread(1, 2)),
+    ),
     "small_batch": Bound(
         "small_batch", "4 % where B max r² ≤ 0.15", (0.96, 1.04), _small,
         ("small_batch", _not_small),

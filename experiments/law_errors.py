@@ -127,6 +127,10 @@ APPROXIMATIONS: Mapping[str, Approximation] = {
     "mean_field": Approximation(
         "one ratio for all", "common_ratio_lr", _mean_field, _SIGN, False
     ),
+    "sign_mean_field": Approximation(
+        "Su's mean field for a sign",
+        "su_shrinkage", partial(_of_rule, "sign_mean_field"), _SIGN, False,
+    ),
     "small_batch": Approximation("Theorem 3", "small_batch_lr", _small_batch, _SIGN, False),
     "adam_limit": Approximation(
         "Adam: β2 → 1", "adam_mean", partial(_of_rule, "adam", beta1=0.9), _ADAM, False
