@@ -53,7 +53,7 @@ DERIVATION = Derivation(
         Step(
             sp.sqrt(B / (B + B_simple)),
             SHRINKAGE,
-            "β grows from 0 to 1 with B.",
+            "The factor β grows from 0 to 1 with B.",
             DIGITS,
             (SU_SHRINKAGE,),
         ),
@@ -70,7 +70,7 @@ DERIVATION = Derivation(
             DIGITS,
         ),
         Step(
-            sp.sqrt(1 - eps_A**2 / (mu**2 + eps_A**2)) * sp.sign(mu),
+            mu / eps_A / sp.sqrt(1 + (mu / eps_A) ** 2),
             SOFT_SIGN_FIELD.expr,
             "The noiseless update ν.",
             DIGITS,
