@@ -126,6 +126,7 @@ def _question(spec: Spec, case: Case, problem: str) -> dict:
     return {
         "problem": problem, "d": d, "seed": spec.seed, "batches": spec.batches,
         "rule": case.rule.name, "parameters": case.at(d), "case": case.id,
+        "compared": case.batches(spec.batches),
     }  # fmt: skip
 
 

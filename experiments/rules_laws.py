@@ -24,7 +24,7 @@ from theory.rules.rule import Rule, resolved
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 CONTROLS = ("half the noise", "no off-diagonal terms", "independence", "no momentum")
-SHOWN = ("low_rank_independent", "dense_shaped", "low_rank_low_rank")  # with a fine curve
+SHOWN = ("dense_independent", "dense_shaped", "low_rank_low_rank")  # with a fine curve
 FINE_POINTS = 13
 DRAWS, FEW_DRAWS = 4096, 256  # where a law takes draws: for it, and for wrong ones
 MOVING = 100  # batch size from which signs with momentum stand still

@@ -11,7 +11,7 @@ QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 
 def rules(
     cases: tuple[str, ...] = ("sign", "sgd", "adam(0.9,0.95)", "muon", "soft_sign(1.0)"),
-    problems: tuple[str, ...] = ("dense_shaped", "low_rank_independent", "one_ratio"),
+    problems: tuple[str, ...] = ("dense_shaped", "dense_independent", "one_ratio"),
 ) -> xr.Dataset:
     """Laws that rise and fall, measured to 0.15 %; the first case lacks its last problem."""
     dims, shape = ("case", "problem", "batch"), (len(cases), len(problems), len(BATCH))

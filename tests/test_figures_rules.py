@@ -5,6 +5,7 @@ import pytest
 from rules_datasets import BATCH, correlated_peak, law_errors, rules
 from test_figures_draw import bars, texts
 
+from experiments.rules_laws import SHOWN
 from figures import correlated_peak as peak_figure
 from figures import law_errors as error_figure
 from figures import rules as rules_figure
@@ -22,6 +23,10 @@ from figures import style
 )
 def test_a_case_is_titled_in_words(case, words):
     assert rules_figure.title(case) == words
+
+
+def test_the_problems_that_are_drawn_have_fine_curves():
+    assert tuple(rules_figure.SHOWN) == SHOWN
 
 
 def test_there_is_a_panel_per_rule_and_one_of_what_is_left():
@@ -56,6 +61,7 @@ def test_without_a_fine_curve_the_law_is_drawn_where_it_was_compared():
 
 def test_the_reading_counts_comparisons_and_names_the_largest_difference():
     data = rules()
+    data = data.sel(problem=data["problem"] != rules_figure.COARSE)
     known = np.isfinite(data["lr_star_mean"].values)
     words = rules_figure.reading(data)
     assert words.startswith(f"{known.sum()} comparisons of ε* over 5 rules")
