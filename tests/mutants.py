@@ -90,9 +90,11 @@ def drawn(root: Path, count: int, seed: int) -> list[Mutant]:
 
 def commands(root: Path, mutant: Mutant) -> list[list[str]]:
     """The checks of a mutant in their order; each fails if it notices."""
-    stem = Path(mutant.path).stem
+    path = Path(mutant.path)
+    first = f"test_theory_{'derivations' if path.parent.name == 'derivations' else path.stem}.py"
     tests = [one for one in (root / "tests").glob("test_theory_*.py") if one.name not in UNRELATED]
-    tests.sort(key=lambda one: (-one.read_text("utf-8").count(stem), one.name))
+    counts = {one: one.read_text("utf-8").count(path.stem) for one in tests}
+    tests.sort(key=lambda one: (one.name != first, -counts[one], one.name))
     names = [f"tests/{one.name}" for one in tests]
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
     return [[sys.executable, str(QUICK), "baseline.json"], [*pytest, "-k", SKIPPED, *names]]
