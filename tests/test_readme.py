@@ -10,7 +10,7 @@ import pytest
 
 from experiments.__main__ import COMMANDS
 from experiments.claims import all_claims
-from experiments.readme import RECORD, with_table
+from experiments.readme import GROUPS, RECORD, with_table
 
 README = Path("README.md")
 
@@ -29,6 +29,11 @@ def test_the_record_holds_every_claim_and_only_expected_verdicts():
     rows = json.loads(RECORD.read_text())
     assert [row["id"] for row in rows] == [claim.id for claim in all_claims()]
     assert all(row["verdict"] == row["expected"] for row in rows)
+
+
+def test_every_claim_is_in_exactly_one_line_of_the_table():
+    for claim in all_claims():
+        assert sum(claim.id.startswith(f"{group}/") for group in GROUPS) == 1, claim.id
 
 
 def test_the_example_runs_and_law_and_simulation_agree():
