@@ -40,7 +40,7 @@ GROUPS = {
     "onestep_nongaussian/edgeworth_at_one": "… and at B = 1",
     "onestep_nongaussian/ascends": "**digits MLP:** near its end the step of one sample ascends",
     "onestep_nongaussian/descent": "… and E[V]ᵀG is the enumerated one, for B ≤ 16",
-    "onestep_nongaussian/copula": "… E[VᵀHV] at B = 1: Gaussian copula, exact marginals, within 1.2",
+    "onestep_nongaussian/copula": "… E[VᵀHV] at B = 1: a copula of exact marginals, within 1.2",
     "onestep_nongaussian/copula_4": "… at B = 4 within 3 %",
     "onestep_nongaussian/interpolated": "… at B = 4: Gaussian, plus its error at B = 1 over B",
     "onestep_network/independent": "**real networks:** Theorem 2 within a factor 1.25 at every B",
