@@ -46,8 +46,11 @@ def title(case: str) -> str:
 def names(dataset: xr.Dataset) -> list[str]:
     """The cases of which something was measured."""
     means = dataset["lr_star_mean"].transpose("case", "problem", "batch").values
-    measured = np.isfinite(means).any((1, 2))
-    return [str(c) for c, known in zip(dataset["case"].values, measured, strict=True) if known]
+    return [
+        str(case)
+        for case, part in zip(dataset["case"].values, means, strict=True)
+        if np.isfinite(part).any()
+    ]
 
 
 def draw(dataset: xr.Dataset) -> Figure:
