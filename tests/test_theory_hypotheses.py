@@ -433,3 +433,28 @@ def test_without_common_mean():
     assert float(card.large.jax(4.0, 3.0, 2.0)) == pytest.approx(2 / 3)
     alike = optimal_lr("sgd", mu=[2, 2], sigma=[1, 1], hessian=np.diag([1, 2]), batch=1e9)
     assert alike == pytest.approx(2 / 3)
+
+
+def test_without_smooth_samples():
+    """g = μ ± 1, B = 100: the signs cancel in C(100, 50)/2¹⁰⁰ of the batches; then μ decides."""
+    ups = np.random.default_rng(1).binomial(100, 0.5, size=400_000)
+    measured = np.sign(2 * ups - 100 + 0.1).mean()
+    smooth = LAWS["edgeworth_second"].jax(0.01, 100.0, 0.0, -2.0)
+    assert measured == pytest.approx(0.0796, abs=0.006)
+    assert float(smooth) < 0.01
+
+
+def test_without_four_moments():
+    """Student's t with 3 degrees of freedom and mean 1 is more certain of its sign than that."""
+    gradients = 1 + np.random.default_rng(2).standard_t(3, size=200_000)
+    gaussian = LAWS["edgeworth_first"].jax(3**-0.5, 1.0, 0.0)
+    assert np.sign(gradients).mean() == pytest.approx(0.609, abs=0.01)
+    assert float(gaussian) == pytest.approx(0.436, abs=1e-3)
+
+
+def test_without_gaussian_copula():
+    """Two coordinates of one mask: uncorrelated signs, and yet a correlated number of zeros."""
+    rng = np.random.default_rng(3)
+    signs = np.where(rng.random((200_000, 1)) < 0.5, np.sign(rng.normal(size=(200_000, 2))), 0.0)
+    assert np.cov(signs.T)[0, 1] == pytest.approx(0, abs=0.01)
+    assert np.cov((signs**2).T)[0, 1] == pytest.approx(0.25, abs=0.01)
