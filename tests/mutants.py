@@ -4,7 +4,8 @@ Draws `--count` sites by `--seed`, evenly over the files of `theory/`, and appli
 the checkout. First every derivation that the change touches is verified; then the tests of the
 theory run until the first failure, those first that name the module. What survives `--limit`
 seconds of a processor runs again with more. Outcomes are kept in `--out`: a second call tries only
-new mutants and survivors. Ends with 1 if fewer than 57 of 60 are caught.
+new mutants and survivors. Ends with 1 if fewer than 57 of 60 are caught, with 2 if a check fails
+without any change.
 """
 
 import argparse
@@ -19,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
+from threading import Lock
 
 from mutation_sites import SILENT, Site, changed, sites
 
@@ -88,9 +90,9 @@ def drawn(root: Path, count: int, seed: int) -> list[Mutant]:
     return [Mutant(path, site, text, changed(text, site)) for path, text, site in places[:count]]
 
 
-def commands(root: Path, mutant: Mutant) -> list[list[str]]:
+def commands(root: Path, changed_file: str) -> list[list[str]]:
     """The checks of a mutant in their order; each fails if it notices."""
-    path = Path(mutant.path)
+    path = Path(changed_file)
     first = f"test_theory_{'derivations' if path.parent.name == 'derivations' else path.stem}.py"
     tests = [one for one in (root / "tests").glob("test_theory_*.py") if one.name not in UNRELATED]
     counts = {one: one.read_text("utf-8").count(path.stem) for one in tests}
@@ -126,17 +128,29 @@ def _noticed(folder: Path, check: Sequence[str], limit: float) -> str:
         return ""
     if done.returncode in OUT_OF_TIME:
         return "time"
-    rows = [
-        row for row in done.stdout.splitlines() if row.startswith(("FAILED", "ERROR", "failed"))
-    ]
+    words = ("FAILED", "ERROR", "failed")
+    rows = [row for row in done.stdout.splitlines() if row.startswith(words)]
     last = (done.stderr.strip().splitlines() or ["an error"])[-1]
     return (rows[0] if rows else last)[:120]
 
 
+def unsound(root: Path) -> str:
+    """What fails without any change: then no mutant could be said to be caught."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = _copy(root, Path(scratch) / "0")
+        checks = commands(folder, "theory/descent.py")
+        return next(filter(None, (_noticed(folder, check, PATIENT) for check in checks)), "")
+
+
 def run(
-    root: Path, mutants: Sequence[Mutant], known: Mapping[str, Outcome], *, limit: float, jobs: int
-) -> list[Outcome]:
-    """Every mutant's outcome, `jobs` at a time, each in its own copy of the checkout."""
+    root: Path, mutants: Sequence[Mutant], known: dict[str, Outcome], out: Path, *,
+    limit: float, jobs: int,
+) -> list[Outcome]:  # fmt: skip
+    """Every mutant's outcome, `jobs` at a time, each in its own copy of the checkout.
+
+    Outcomes enter `known` and the file `out` as they come.
+    """
+    lock = Lock()
     with tempfile.TemporaryDirectory() as scratch:
         folders: Queue[Path] = Queue()
         for k in range(jobs):
@@ -147,10 +161,13 @@ def run(
                 return known[mutant.id]
             folder = folders.get()
             try:
-                found = tried(folder, mutant, commands(folder, mutant), limit)
+                found = tried(folder, mutant, commands(folder, mutant.path), limit)
             finally:
                 folders.put(folder)
-            print(_row(found), flush=True)
+            with lock:
+                print(_row(found), flush=True)
+                known[found.id] = found
+                out.write_text(json.dumps([asdict(one) for one in known.values()], indent=1))
             return found
 
         with ThreadPoolExecutor(jobs) as pool:
@@ -167,9 +184,8 @@ def _copy(root: Path, folder: Path) -> Path:
 
 def _row(found: Outcome) -> str:
     word = "caught  " if found.caught else "SURVIVED"
-    return (
-        f"{word} {found.seconds:6.1f} s  {found.path}:{found.line} {found.difference}  [{found.by}]"
-    )
+    place = f"{found.path}:{found.line}"
+    return f"{word} {found.seconds:6.1f} s  {place} {found.difference}  [{found.by}]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -177,21 +193,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=40.0,
-        help="seconds of a processor per check in the first round",
-    )
+    limit = "seconds of a processor per check in the first round"
+    parser.add_argument("--limit", type=float, default=40.0, help=limit)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutants.json")
     asked = parser.parse_args(argv)
-    mutants = drawn(ROOT, asked.count, asked.seed)
-    known = recalled(asked.out)
+    broken = unsound(ROOT)
+    if broken:
+        print(f"error: without any change, {broken}", file=sys.stderr)
+        return 2
+    mutants, known = drawn(ROOT, asked.count, asked.seed), recalled(asked.out)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
     for limit in (asked.limit, PATIENT):
-        found = run(ROOT, mutants, known, limit=limit, jobs=asked.jobs)
-        known = {**known, **{one.id: one for one in found}}
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps([asdict(one) for one in known.values()], indent=1))
+        found = run(ROOT, mutants, known, asked.out, limit=limit, jobs=asked.jobs)
     caught = sum(one.caught for one in found)
     print(f"\n{caught} of {len(found)} mutants caught (seed {asked.seed}); survivors:")
     for one in found:

@@ -145,6 +145,7 @@ def test_a_wrong_law_is_caught_by_its_derivation(tmp_path):
 
 def test_outcomes_are_kept_and_only_survivors_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr("mutants._copy", lambda _, folder: folder)
+    monkeypatch.setattr("mutants.unsound", lambda _: "")
     calls: list[str] = []
 
     def made_up(_, mutant, __, ___):
@@ -162,3 +163,10 @@ def test_outcomes_are_kept_and_only_survivors_tried_again(tmp_path, monkeypatch)
     survivors = sum(not one.caught for one in kept.values())
     assert len(calls) - known >= survivors
     assert recalled(Path("nowhere")) == {}
+
+
+def test_nothing_is_tried_where_a_check_fails_without_a_change(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("mutants.unsound", lambda _: "FAILED tests/test_x.py")
+    assert main(["--out", str(tmp_path / "mutants.json")]) == 2
+    assert capsys.readouterr().err == "error: without any change, FAILED tests/test_x.py\n"
+    assert not list(tmp_path.iterdir())
