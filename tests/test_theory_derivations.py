@@ -133,7 +133,7 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("lower_bound", "diagonal"): (0.99, 1 / 2),
     ("ratio", "frozen"): (1, -0.8),
     ("ratio", "above_noise"): (2, 1),
-    ("adam", "long_memory"): (0.1, 0.0054),
+    ("adam", "long_memory"): (0.1, 0.005392),
     ("adam", "frozen"): (0.0263, 0.5339),
     ("adam", "positive_S"): (1, 2.2392),
     ("adam_correction", "long_memory"): (0.7513, 0.6827),
