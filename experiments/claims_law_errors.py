@@ -12,9 +12,9 @@ import xarray as xr
 
 import theory
 from experiments import judge
+from experiments.approximations import APPROXIMATIONS, point
 from experiments.claim import Absent, Claim, select
 from experiments.judge import FAILS, HOLDS, Outcome
-from experiments.law_errors import APPROXIMATIONS, point
 
 SMALL = 0.15  # "small batch": B max r² at most this
 Where = Callable[[xr.Dataset], xr.DataArray]

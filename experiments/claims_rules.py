@@ -12,12 +12,18 @@ import xarray as xr
 from experiments import judge
 from experiments.claim import Absent, Claim, select
 from experiments.claims_quadratic import FINEST, QUANTITIES, Z
-from experiments.judge import FAILS, HOLDS, Outcome
+from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
 from experiments.random_problems import KINDS
-from experiments.rules_laws import Case, cases
+from experiments.rule_cases import Case, cases
 
 SURGING = "one_ratio"
 FROM_BETA1 = 1 / 3  # above it Adam surges on a diagonal Hessian
+# Where correlation is not seen: at B = 1 averages of Lion leave so little noise that it moves ε* by
+# 0.2 %, those of Muon by 1.6 %, which is less than the 2 % claimed of its law.
+UNSEEN = {
+    ("lion", "dense_shaped"): HOLDS,
+    ("muon(0.9)", "low_rank_low_rank"): INCONCLUSIVE,
+}
 STALLED = 2e-5  # of the law: an average of 1000 steps in float32 stalls 6e-5 from its place
 
 
@@ -116,7 +122,8 @@ def _rows():
                 yield _claim(
                     f"independent/{case.id}/{name}", case,
                     f"{where}: ε* of the law that takes the noise of coordinates as independent",
-                    kind, unit, partial(_independent_agrees, case, name), FAILS,
+                    kind, unit, partial(_independent_agrees, case, name),
+                    UNSEEN.get((case.id, name), FAILS),
                 )  # fmt: skip
     still = next((case for case in found.values() if case.rule.name == "rmsprop"), None)
     for case in found.values():

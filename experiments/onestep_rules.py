@@ -5,33 +5,27 @@ E[VᵀG], E[VᵀHV], ε* and ΔL* (after the rule's own burn-in where it has a m
 the case names where it has no stationary state) beside the law and deliberately wrong ones.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 import xarray as xr
 
 import theory
-from experiments import random_problems, rules_laws
+from experiments import random_problems, rule_cases, rules_laws, rules_measured
 from experiments.errors import InputError
 from experiments.progress import progress
 from experiments.random_problems import KINDS
-from experiments.rules_laws import QUANTITIES, Case
+from experiments.rule_cases import Case
+from experiments.rules_measured import measurement
 from experiments.spec import Experiment, check_batches, check_resolution, check_seed
 from experiments.store import Store
-from sim import onestep, quadratic
+from sim import quadratic
 
-CODE = (random_problems, sys.modules[__name__])
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
-CASES = rules_laws.cases()
-SURELY, RARELY = 0.6, 0.85  # of the resolution: aim of chains, whose pilots are uncertain; of signs
-ENOUGH = 0.2  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
-FEWEST = 2**13  # draws of them at any batch size
+CASES = rule_cases.cases()
 
 
 @dataclass(frozen=True)
@@ -144,50 +138,9 @@ def _measured(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Da
         f"onestep_rules-{case.id}-{problem}",
         _question(spec, case, problem)
         | {"simulated": case.rule.simulated, "resolution": spec.resolution, "limit": spec.limit},
-        CODE,
-        partial(_measure_cell, spec, case, problem),
+        (random_problems, rules_measured),
+        partial(measurement, case, problem, spec.seed, spec.batches, spec.resolution, spec.limit),
     )
-
-
-def _measure_cell(spec: Spec, case: Case, problem: str) -> xr.Dataset:
-    batches, steps = case.batches(spec.batches), _steps(spec, case, problem)
-    columns: dict[str, list] = {"draws": [step.numerator.n for step in steps]}
-    columns["heavy"] = [any(part.heavy for part in step.estimates) for step in steps]
-    for quantity in QUANTITIES:
-        parts = [getattr(step, quantity) for step in steps]
-        columns[f"{quantity}_mean"] = [part.mean for part in parts]
-        columns[f"{quantity}_sem"] = [part.sem for part in parts]
-    cell = xr.Dataset(
-        {name: ("batch", np.asarray(values, float)) for name, values in columns.items()},
-        coords={"batch": list(batches)},
-    )
-    return cell.reindex(batch=list(spec.batches))
-
-
-def _steps(spec: Spec, case: Case, problem: str) -> list[onestep.OneStep]:
-    """One step at each batch size; where a pilot's burn-in would cost as much as the measurement,
-    so many draws as have been found to do."""
-    kind, d, batches = KINDS[problem], case.size(problem), case.batches(spec.batches)
-    drawn, parameters = random_problems.draw(problem, d, spec.seed), case.at(d)
-    place = int.from_bytes(case.id.encode()[:4], "big") % 2**31
-    key = jax.random.fold_in(jax.random.key(spec.seed + 1), list(KINDS).index(problem))
-    key = jax.random.fold_in(key, place)
-    resolution = spec.resolution * kind.coarser
-    if case.burn_in != 0:
-        resolution *= RARELY if case.stands_still else SURELY
-    if not case.remembers_long:
-        return onestep.measure_to(
-            resolution, case.rule.simulated, drawn,
-            batches=batches, limit=spec.limit, key=key, **parameters,
-        )  # fmt: skip
-    most = ENOUGH / resolution**2
-    return [
-        onestep.measure_one_step(
-            case.rule.simulated, drawn, batch=batch, samples=int(max(most / batch, FEWEST)),
-            key=jax.random.fold_in(key, index), **parameters,
-        )
-        for index, batch in enumerate(batches)
-    ]  # fmt: skip
 
 
 EXPERIMENT = Experiment(

@@ -1,12 +1,10 @@
 """The laws of the update rules, and deliberately wrong ones, on the problems drawn at random.
 
-Rules and the parameters at which they are compared come from `theory.RULES`: a new rule is here by
-itself.  Cells of laws hash the source of `theory` and of this module, so that a changed formula is
-evaluated anew.
+Cells of laws hash the source of `theory` and of this module, so that a changed formula is evaluated
+anew.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,102 +15,14 @@ import xarray as xr
 import sim
 import theory
 from experiments import random_problems
+from experiments.rule_cases import Case
+from experiments.rules_measured import QUANTITIES
 from sim import quadratic
-from sim.rules import UpdateRule, make_rule
-from theory.coordinatewise import Coordinatewise
-from theory.rules.rule import Rule, resolved
 
-QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 CONTROLS = ("half the noise", "no off-diagonal terms", "independence", "no momentum")
 SHOWN = ("dense_independent", "dense_shaped", "low_rank_low_rank")  # with a fine curve
 FINE_POINTS = 13
 DRAWS, FEW_DRAWS = 4096, 256  # where a law takes draws: for it, and for wrong ones
-MOVING = 100  # batch size from which signs with momentum stand still
-LONG = 1000  # steps of burn-in from which every other batch size must do
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule at the parameters at which it is compared; a value may be a function of d."""
-
-    rule: Rule
-    given: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        """`rule`, or `rule(value,…)` with the values that do not depend on d."""
-        values = [str(value) for value in self.given.values() if not callable(value)]
-        return f"{self.rule.name}({','.join(values)})" if values else self.rule.name
-
-    @property
-    def exact(self) -> bool:
-        """Whether the law is claimed to be right, and not merely within 2 %."""
-        assert self.rule.accuracy is not None
-        return self.rule.accuracy <= 0.01
-
-    def tried(self, problem: str) -> bool:
-        """Whether the rule is tried on this problem: not where its law knows no such noise, nor
-        on all nine where it is costly."""
-        kind, sums = random_problems.KINDS[problem], self.rule.sums
-        plain = isinstance(sums, Coordinatewise) and sums.pair is None and sums.series is None
-        named = self.rule.name in (kind.only or [self.rule.name])
-        cheap = self.burn_in == 0 and not self.of_matrices
-        return named and (cheap or kind.costly) and not (plain and kind.correlated)
-
-    def at(self, d: int) -> dict[str, Any]:
-        """The parameters for d coordinates."""
-        return resolved(self.given, d)
-
-    def size(self, problem: str) -> int:
-        """Number of coordinates at which a problem is drawn for this rule."""
-        sizes = random_problems.KINDS[problem].sizes
-        if self.of_matrices and not self.remembers_long:
-            return sizes.singular
-        return sizes.single if self.burn_in == 0 else sizes.chain
-
-    @property
-    def _update(self) -> UpdateRule:
-        known = {name: value for name, value in self.at(64).items() if name != "steps"}
-        return make_rule(self.rule.simulated, **known)
-
-    @property
-    def burn_in(self) -> int | None:
-        """Of the rule of `sim`: 0 where it has no memory, None where it never is stationary."""
-        return self._update.burn_in
-
-    @property
-    def stands_still(self) -> bool:
-        """Whether chains of it are constant at large batches: a sign with momentum."""
-        return bool(self.burn_in) and self._update.saturates(64, None)
-
-    def batches(self, grid: tuple[int, ...]) -> tuple[int, ...]:
-        """The batch sizes that are compared: every other one where the rule's memory is long, or
-        where its law takes singular values; the small ones and the largest where chains of signs
-        stand still between, for only thousands of them would say that nothing happens."""
-        if self.stands_still:
-            return (*(batch for batch in grid[:-1] if batch <= MOVING), grid[-1])
-        return grid[::2] if self.remembers_long or self.of_matrices else grid
-
-    @property
-    def remembers_long(self) -> bool:
-        """Whether a chain needs so many steps that it is cut short elsewhere."""
-        return (self.burn_in or 0) >= LONG
-
-    @property
-    def of_matrices(self) -> bool:
-        """Whether d coordinates form a matrix."""
-        return "shape" in self.given
-
-
-def cases() -> dict[str, Case]:
-    """Every case of every rule that is claimed to be right and that can be simulated."""
-    found = [
-        Case(rule, given)
-        for rule in theory.RULES.values()
-        if rule.accuracy is not None and rule.simulated in sim.RULES
-        for given in rule.cases
-    ]
-    return {case.id: case for case in found}
 
 
 class Operator(NamedTuple):

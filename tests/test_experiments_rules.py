@@ -6,7 +6,13 @@ import pytest
 import rules_datasets
 
 import theory
-from experiments import claims_correlated_peak, claims_law_errors, claims_rules, judge
+from experiments import (
+    approximations,
+    claims_correlated_peak,
+    claims_law_errors,
+    claims_rules,
+    judge,
+)
 from experiments import correlated_peak as peaks
 from experiments import law_errors as errors
 from experiments import onestep_rules as one
@@ -16,6 +22,7 @@ from experiments.claims import judged
 from experiments.claims_quadratic import COMPARISONS
 from experiments.errors import InputError
 from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
+from experiments.rule_cases import Case
 from experiments.store import Store
 from sim import quadratic
 
@@ -93,7 +100,7 @@ class TestCases:
 
     def test_a_rule_without_a_law_of_correlated_noise_is_not_tried_there(self):
         sign = one.CASES["sign"]
-        plain = laws.Case(theory.RULES["sign_sigmoid"], {})
+        plain = Case(theory.RULES["sign_sigmoid"], {})
         assert sign.tried("dense_shaped")
         assert not plain.tried("dense_shaped")
         assert plain.tried("dense_independent")
@@ -199,8 +206,8 @@ class TestLawErrors:
 
     def test_the_root_mean_square_of_the_ratios_is_the_same_for_every_spread(self):
         for spread in (0.0, 2.0):
-            mu = errors.point(spread, 0.5, (1,)).mu
-            assert np.sqrt((mu**2).mean()) == pytest.approx(errors.SIGNAL)
+            mu = approximations.point(spread, 0.5, (1,)).mu
+            assert np.sqrt((mu**2).mean()) == pytest.approx(approximations.SIGNAL)
 
     @pytest.mark.parametrize("change", [{"spreads": ()}, {"correlations": (1.0,)}])
     def test_settings_out_of_range_are_refused(self, change):
