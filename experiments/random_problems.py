@@ -67,7 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "dense_shaped": Kind("dense", "shaped", Sizes(64, 64, 16)),
     "dense_low_rank": Kind("dense", "low_rank", Sizes(64, 64, 24), costly=False),
     "low_rank_independent": Kind("indefinite", "independent", Sizes(4096, 64, 64), costly=False),
-    "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 16)),
+    "low_rank_shaped": Kind("low_rank", "shaped", Sizes(64, 64, 16), costly=False),
     "low_rank_low_rank": Kind("low_rank", "low_rank", Sizes(128, 64, 24)),
     "one_ratio": Kind(
         "diagonal", "one_ratio", Sizes(64, 64, 64), only=("adam", "rmsprop"), coarser=6.0

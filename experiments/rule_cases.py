@@ -13,6 +13,7 @@ from theory.coordinatewise import Coordinatewise
 from theory.rules.rule import Rule, resolved
 
 MOVING = 10  # batch size up to which signs with momentum surely move
+BRIEF = 200  # steps of burn-in up to which thousands of chains are run
 LONG = 1000  # steps of burn-in from which every other batch size must do
 
 
@@ -72,10 +73,11 @@ class Case:
 
     def batches(self, grid: tuple[int, ...]) -> tuple[int, ...]:
         """The batch sizes that are compared: every other one where the rule's memory is long, or
-        where its law takes singular values; the small ones and the largest where chains of signs
-        stand still between, for only thousands of them would say that nothing happens."""
+        where its law takes singular values; the small ones and, if its chains are short, the
+        largest where chains of signs stand still, for it takes thousands to say so."""
         if self.stands_still:
-            return (*(batch for batch in grid[:-1] if batch <= MOVING), grid[-1])
+            last = grid[-1:] if (self.burn_in or 0) < BRIEF else ()
+            return (*(batch for batch in grid[:-1] if batch <= MOVING), *last)
         return grid[::2] if self.remembers_long or self.of_matrices else grid
 
     @property

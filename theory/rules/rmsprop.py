@@ -19,5 +19,5 @@ RULE = Rule(
     RATIO_MEAN_DENSITY,
     card=limit_card("rmsprop", "RMSProp, β2 → 1", sp.Integer(0)),
     parameters={"beta2": 1.0},
-    cases=({"beta2": 0.99},),
+    cases=({"beta2": 0.95},),
 )
