@@ -76,6 +76,12 @@ def test_without_correlation_it_is_theorem_3():
     assert pytest.approx((expected.T, 2 / np.pi * expected.S)) == (found.D0, found.D1)
 
 
+def test_the_regime_ends_where_r_squared_is_as_large_as_one_minus_rho():
+    mu, sigma = np.array([0.1, 0.2]), np.array([1.0, 1.0])
+    found = correlated_small_batch(mu, sigma, np.eye(2), [[1, -0.75], [-0.75, 1]])
+    assert found.regime == pytest.approx(np.pi * (1 - 0.75) / (2 * 0.2**2), rel=1e-12)
+
+
 def test_in_its_regime_the_peak_is_within_15_percent_and_the_papers_is_not():
     trusted = [p for p in map(random_problem, range(48)) if correlated_small_batch(*p).in_regime]
     assert len(trusted) >= 5

@@ -144,7 +144,7 @@ def correlated_small_batch(
     scales = (CORRELATED_EPS_MAX.jax(strength, d0, d1), CORRELATED_NOISE_SCALE.jax(d0, d1))
     valid = (d1 >= 0) & (d0 > 0)
     largest, noise_scale, shift = (jnp.where(valid, x, jnp.nan) for x in (*scales, sum(parts)))
-    smallest = REGIME.jax(jnp.sqrt(1 - strongest), 1 / jnp.abs(ratio).max())
+    smallest = REGIME.jax(jnp.abs(ratio).max(), jnp.sqrt(1 - strongest))
     trusted = (jnp.abs(shift) <= DISPLACED) & all(jnp.abs(part) <= PART for part in parts)
     values = (largest, noise_scale, d0, d1, strength, smallest, shift)
     return CorrelatedSmallBatch(*map(float, values), in_regime=bool(trusted))

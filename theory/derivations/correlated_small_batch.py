@@ -148,7 +148,8 @@ DERIVATION = Derivation(
         Step(
             -2 * M_3 / (3 * M) * B_noise - 3 * D_2 / D_1 * B_noise,
             PEAK_DISPLACEMENT(M, M_3, B_noise * D_1, D_1, D_2),
-            "Saturation of the numerator moves the peak to the left, that of D to the right.",
+            "Saturation of the numerator (M3 > 0) moves the peak to the left, that of D (where "
+            "D2 < 0) to the right.",
         ),
         Step(
             sp.Subs(-B_noise * (2 * M_3 / (3 * M) + 3 * D_2 / D_1), B_noise, D_0 / D_1),
