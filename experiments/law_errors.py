@@ -41,6 +41,8 @@ PRESETS = {
 
 def validate(spec: Spec) -> None:
     check_batches(spec.batches)
+    if not spec.approximations or len(set(spec.approximations)) < len(spec.approximations):
+        raise InputError("name each approximation once, and at least one")
     for name in spec.approximations:
         if name not in APPROXIMATIONS:
             known = ", ".join(APPROXIMATIONS)
@@ -48,6 +50,8 @@ def validate(spec: Spec) -> None:
     for name, values, most in (("spread", spec.spreads, 5), ("correlation", spec.correlations, 1)):
         if not values or not all(0 <= value < most for value in values):
             raise InputError(f"each {name} must be at least 0 and below {most}: {list(values)}")
+        if len(set(values)) < len(values):
+            raise InputError(f"name each {name} once: {list(values)}")
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

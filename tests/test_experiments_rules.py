@@ -209,7 +209,17 @@ class TestLawErrors:
             mu = approximations.point(spread, 0.5, (1,)).mu
             assert np.sqrt((mu**2).mean()) == pytest.approx(approximations.SIGNAL)
 
-    @pytest.mark.parametrize("change", [{"spreads": ()}, {"correlations": (1.0,)}])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"spreads": ()},
+            {"spreads": (0.5, 0.5)},
+            {"correlations": (1.0,)},
+            {"approximations": ()},
+            {"approximations": ("sigmoid", "sigmoid")},
+        ],
+        ids=str,
+    )
     def test_settings_out_of_range_are_refused(self, change):
         with pytest.raises(InputError):
             errors.validate(errors.Spec(**change))

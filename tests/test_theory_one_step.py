@@ -440,7 +440,7 @@ SAMPLES = np.array([[1.0, 1.0], [-1.0, -1.0]])
         ({"noise_samples": SAMPLES + 1}, "noise_samples must be centred"),
         ({"noise_samples": SAMPLES * np.nan}, "noise_samples must be finite"),
         ({"noise_samples": SAMPLES, "sigma": [1.0, 2.0]}, "sigma disagrees"),
-        ({"noise_samples": SAMPLES, "draws": 1}, "draws must be at least 2"),
+        ({"noise_samples": SAMPLES, "draws": 1}, "draws must be a whole number of at least 2"),
         ({"rule": "sign_sigmoid", "correlation": np.eye(2)}, "no law for correlated noise"),
         ({"rule": "sign_sigmoid", "noise_samples": SAMPLES}, "no law for correlated noise"),
     ],

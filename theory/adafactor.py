@@ -89,13 +89,13 @@ ADAFACTOR_HALF = Law(
 def matrix(values: Array, shape: Any) -> Array:
     """A vector (…, mn) as (…, m, n). Errors: ValueError where `shape` is not such an (m, n)."""
     try:
-        m, n = (int(side) for side in shape)
-        fits = m > 0 and n > 0 and m * n == values.shape[-1] and (m, n) == tuple(shape)
-    except (TypeError, ValueError):
+        m, n = sides = tuple(int(side) for side in shape)
+        fits = m > 0 and n > 0 and m * n == values.shape[-1] and sides == tuple(shape)
+    except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
         raise ValueError(f"shape must be (m, n) with mn = {values.shape[-1]}, not {shape}")
-    return values.reshape(*values.shape[:-1], *shape)
+    return values.reshape(*values.shape[:-1], *(int(side) for side in shape))
 
 
 def _means(mu: Array, sigma: Array, batch: Array, shape: Any) -> tuple[Array, Array, Array]:

@@ -2,13 +2,12 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from theory.descent import optimum
-from theory.problem import checked_problem
+from theory.problem import checked_count, checked_key, checked_problem
 from theory.rules import lookup
 from theory.rules.rule import Budget
 
@@ -59,11 +58,12 @@ def one_step(
     problem = checked_problem(
         mu, sigma, hessian, batch, correlation, noise_samples, defined_at_zero=law.defined_at_zero
     )
-    if draws < 2:
-        raise ValueError("draws must be at least 2")
-    if order is not None and ((correlation is None and noise_samples is None) or order < 1):
-        raise ValueError("order must be at least 1, and needs correlation or noise_samples")
-    budget = Budget(draws, jax.random.key(0) if key is None else key, order)
+    checked_count("draws", draws, 2)
+    if order is not None:
+        checked_count("order", order, 1)
+        if correlation is None and noise_samples is None:
+            raise ValueError("order needs correlation or noise_samples")
+    budget = Budget(draws, checked_key(key), order)
     sums = law.sums(problem, budget, **known)
     best = optimum(sums.numerator, sums.denominator)
     values = (sums.numerator, sums.denominator, best.lr_star, best.decrease, sums.sem)

@@ -23,6 +23,7 @@ from jax import Array
 
 from theory.adafactor import matrix
 from theory.hessian import Hessian
+from theory.momentum import checked_decay
 from theory.muon_correction import mean_correction
 from theory.muon_resolvent import resolvent
 from theory.muon_response import response
@@ -68,8 +69,7 @@ def spread(variance: Array) -> Array:
 def muon_sums(problem: Problem, budget: Budget, *, shape: Any, beta1: float) -> Sums:
     """N and D by batch size. Errors: ValueError for a `shape` whose sides do not multiply to d,
     and for `beta1` outside [0, 1)."""
-    if not 0 <= beta1 < 1:
-        raise ValueError(f"beta1 must be in [0, 1), not {beta1}")
+    beta1 = checked_decay("beta1", beta1)
     m, n = matrix(problem.mu, shape).shape
     problem = problem._replace(batch=problem.batch * (1 + beta1) / (1 - beta1))
     if min(m, n) == 1:

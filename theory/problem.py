@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -70,6 +71,24 @@ def checked_sigma(sigma: ArrayLike | None, size: int) -> Array:
     if bool((vector < 0).any()):
         raise ValueError("sigma must not be negative")
     return vector
+
+
+def checked_count(name: str, value: Any, least: int) -> int:
+    """A whole number of at least `least`. Errors: ValueError naming it."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def checked_key(key: Any) -> Array:
+    """One JAX random key; a fixed one for None. Errors: ValueError for anything else."""
+    try:
+        chosen = jax.random.key(0) if key is None else key
+        jax.random.fold_in(chosen, 0)
+    except (TypeError, ValueError):
+        raise ValueError("key must be one JAX random key") from None
+    return chosen
 
 
 def _batch(batch: ArrayLike) -> Array:

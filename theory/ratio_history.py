@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORGOTTEN = np.log(1e-17)  # weights below this part of the first are left out
+MOST_STEPS = 10**6  # that are kept one by one
 BLOCK = 0.05  # longest block, in time constants of β2, of the three-point rule
 
 
@@ -41,8 +42,11 @@ def geometric(beta1: float, beta2: float) -> History:
 
     Where only the squares are still remembered, each block of m consecutive steps is summed by
     three points, exact for polynomials of degree 5 in k (relative error below 1e-12).
+    Errors: ValueError where β1 is so near 1 that more than `MOST_STEPS` steps count.
     """
     recent = _length(beta1)
+    if recent > MOST_STEPS:
+        raise ValueError(f"beta1 must be below 0.99996 where beta2 is below 1, not {beta1}")
     steps, count = np.arange(recent, dtype=float), np.ones(recent)
     rest = _length(beta2) - recent
     if rest > 0:

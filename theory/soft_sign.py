@@ -124,4 +124,7 @@ def checked_eps(eps: Any) -> float:
         raise ValueError(f"eps must be a number, not {eps!r}") from None
     if not 0 < number < float("inf"):
         raise ValueError(f"eps must be positive and finite, not {number}")
+    precision = jnp.finfo(jnp.zeros(()).dtype)
+    if not precision.tiny <= number * number <= precision.max:
+        raise ValueError(f"eps² must be a {precision.dtype} number: not for eps = {number}")
     return number

@@ -18,12 +18,15 @@ from theory.coordinatewise import Coordinatewise
 from theory.correlated import Term
 from theory.law import Law
 from theory.moments import Moments
+from theory.problem import checked_count
 from theory.ratio import HOLDS, RATIO_MEAN_DENSITY, ratio_moments
 from theory.ratio_history import History, equal
 from theory.ratio_series import RATIO_FIRST_MEAN, ratio_terms
 from theory.rules.adam import limit_card
 from theory.rules.rule import Rule
 from theory.symbols import G1, B, Q, T, mu, sigma, t_steps
+
+MOST_STEPS = 10**15  # beyond, 1/t is lost in the weights
 
 ADAGRAD_SQUARE = Law(
     "adagrad_square",
@@ -70,9 +73,10 @@ def _series(
 
 
 def _history(steps: Any) -> History:
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps must be a whole number of at least 1, not {steps!r}")
-    return equal(steps)
+    count = checked_count("steps", steps, 1)
+    if count > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}, not {count}")
+    return equal(count)
 
 
 RULE = Rule(
