@@ -44,8 +44,8 @@ ON_NETWORKS = {
 }  # fmt: skip
 
 
-# Expectations that the first judgement overturned; the numbers are its. Four on the band's edge were
-# corrected when the networks were measured anew: the first judgement was on an older measurement.
+# Expectations that the first judgement overturned; the numbers are its. Four on the band's edge
+# were corrected when the networks were measured anew: the first judgement had an older measurement.
 OVERTURNED: dict[tuple[str, str, str], str] = {
     # ε* bends so little that a power is 0.81 to 1.26 of it: on the edge
     ("digits_mlp", "1", "power"): INCONCLUSIVE,
