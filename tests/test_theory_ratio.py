@@ -166,6 +166,20 @@ def test_to_first_order_in_the_correlation_the_series_is_exact():
     assert covariance(terms, 1.0) == pytest.approx(a * c + 4 * b * d, rel=0.01)
 
 
+@pytest.mark.parametrize("rho", [-0.8, 0.5])
+def test_what_is_not_linear_in_the_correlation_goes_as_its_square_and_cube(rho):
+    """As the first correction has it, near β2 = 1; the two signs of ρ tell the powers apart."""
+    history, h, k = geometric(0.5, 0.998), 0.6, 0.9
+    terms = ratio_terms(history, jnp.array([h, k]), jnp.ones(2), 1.0, None)
+    found = covariance([term for term in terms if term.power > 1], rho)
+    s_aa, s_aw, s_ww = history.products()
+    s_aaw = history.total(history.a**2 * history.w)
+    law = LAWS["ratio_first_covariance"].jax
+    sums = (s_aa, s_aw, s_ww, s_aaw)
+    linear = (law(h, k, 1e-6, *sums) - law(h, k, -1e-6, *sums)) / 2e-6
+    assert found == pytest.approx(float(law(h, k, rho, *sums) - rho * linear), rel=0.02)
+
+
 def test_a_short_memory_has_no_series():
     with pytest.raises(ValueError, match="longer memory"):
         ratio_terms(geometric(0.0, 0.5), jnp.ones(2), jnp.ones(2), 1.0, None)
