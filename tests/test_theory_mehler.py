@@ -145,7 +145,7 @@ def test_the_series_reaches_the_exact_law_and_samples_give_the_same():
 
 
 def test_random_tuples_of_samples_give_the_series_without_its_diagonal():
-    """Three coordinates, where tuples tell: ρ³ claims 3 % of D on the diagonal, taken off again."""
+    """Three coordinates, where tuples tell: what ρ³ claims of the diagonal is taken off."""
     mu, correlation = np.array([0.3, 0.1, -0.2]), 0.5 + 0.5 * np.eye(3)
     given: dict[str, Any] = {"mu": mu, "hessian": correlation, "batch": [1.0, 16.0], "order": 3}
     dense = one_step("sign", **given, sigma=np.ones(3), correlation=correlation).denominator
