@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MOST_LINES = 40
+MOST_LINES = 39
 PROBLEMS = ("diagonal_shaped", "dense_independent")
 RUN = [
     *("run", "onestep_rules", "--cases", "clip", "--problems", *PROBLEMS),
@@ -29,10 +29,11 @@ def example() -> tuple[str, str]:
 
 
 def module(copy: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m name …` in the copy, with the user's own cache of compiled programs."""
+    """`python -m name …` in the copy, which has no data folder beside it."""
+    environment = {name: value for name, value in os.environ.items() if name != "SURGE_DATA"}
     return subprocess.run(
         [sys.executable, "-m", name, *arguments],
-        cwd=copy, capture_output=True, text=True, check=False, env={**os.environ},
+        cwd=copy, capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
 
 
