@@ -93,7 +93,7 @@ def test_the_quadrature_is_owens_t_up_to_a_correlation_of_one(rho):
 def test_a_coordinate_without_noise_has_no_covariance():
     terms = sign_series(jnp.ones(2), jnp.array([0.0, 1.0]), jnp.asarray(4.0), 3)
     assert [term.power for term in terms] == [1, 2, 3]
-    assert all(term.left[0] == 0 for term in terms)
+    assert all(term.factor[0] == 0 for term in terms)
 
 
 def test_samples_of_a_factor_are_centred_and_have_its_covariance():

@@ -1,10 +1,12 @@
 """What mutants of the rules once survived: each test names the formula that it holds in place."""
 
+from typing import Any
+
 import numpy as np
 
 from theory import optimal_lr
 
-PROBLEM = {
+PROBLEM: dict[str, Any] = {
     "mu": np.array([0.3, -0.2, 0.1]),
     "sigma": np.array([1.0, 0.5, 2.0]),
     "hessian": np.array([[1.0, 0.3, 0.1], [0.3, 2.0, -0.2], [0.1, -0.2, 0.5]]),

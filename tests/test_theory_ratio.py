@@ -115,7 +115,7 @@ def test_without_noise_the_update_is_the_sign():
     assert_allclose(mean, [-1], rtol=1e-9)
     assert_allclose(variance, [0])
     for term in ratio_terms(geometric(0.9, 0.95), jnp.array([-2.0]), jnp.zeros(1), 4.0, None):
-        assert_allclose(term.left, [0])
+        assert_allclose(term.factor, [0])
 
 
 @pytest.mark.parametrize("betas", [(0.0, 0.9), (0.9, 0.95), (0.5, 0.9999), (0.99, 0.7)], ids=str)
@@ -132,14 +132,14 @@ def test_the_weights_of_a_history_sum_as_geometric_series_do(betas):
 
 
 def covariance(terms, correlation):
-    return sum(t.left[0] * t.right[1] * correlation**t.power for t in terms)
+    return sum(t.factor[0] * t.factor[1] * correlation**t.power for t in terms)
 
 
 def test_the_series_ends_in_the_variance_at_perfect_correlation():
     signals = jnp.array([0.0, 0.2, 1.0, 4.0, 100.0])
     history = geometric(0.9, 0.95)
     terms = ratio_terms(history, signals, jnp.ones(5), 1.0, None)
-    total = sum(term.left * term.right for term in terms)
+    total = sum(term.factor**2 for term in terms)
     assert_allclose(total, moments_at(history, signals).variance, rtol=1e-7)
 
 

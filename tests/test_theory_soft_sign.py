@@ -87,7 +87,7 @@ def test_its_series_is_the_covariance_of_draws(eps):
 def test_the_squares_of_its_coefficients_sum_to_its_variance():
     given = (jnp.asarray(MU), jnp.ones(3), jnp.asarray(4.0))
     terms = soft_sign_series(*given, 80, eps=2.0)
-    total = sum(np.asarray(term.left) ** 2 for term in terms)
+    total = sum(np.asarray(term.factor) ** 2 for term in terms)
     np.testing.assert_allclose(total, soft_sign_moments(*given, eps=2.0).variance, rtol=1e-6)
 
 

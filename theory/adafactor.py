@@ -119,4 +119,4 @@ def adafactor_series(
     """Cov(V_i, V_j) = ρ_ij times both deviations: one term, exact, for V is linear in ĝ."""
     del order
     deviation = jnp.sqrt(adafactor_moments(mu, sigma, batch, shape=shape).variance)
-    return (Term(1, deviation, deviation),)
+    return (Term(1, deviation),)

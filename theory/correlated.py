@@ -26,11 +26,10 @@ ROWS_AT_ONCE = 64
 
 
 class Term(NamedTuple):
-    """One term ρ_ij^power left_i right_j of Cov(V_i, V_j), i ≠ j; `left`, `right` (d,)."""
+    """One term ρ_ij^power factor_i factor_j of Cov(V_i, V_j), i ≠ j; `factor` (d,)."""
 
     power: int
-    left: Array
-    right: Array
+    factor: Array
 
 
 Pair = Callable[..., Array]
@@ -90,24 +89,22 @@ def pair_trace(
 
 
 @partial(jax.jit, static_argnums=0)
-def _series_trace(
-    powers: tuple[int, ...], left: Array, right: Array, rho: Array, matrix: Array
-) -> Array:
+def _series_trace(powers: tuple[int, ...], factors: Array, rho: Array, matrix: Array) -> Array:
     def row(i: Array) -> Array:
         weighted = matrix[i].at[i].set(0.0) * rho[i] ** jnp.asarray(powers)[:, None]
-        return left[:, i] @ (weighted * right).sum(axis=1)
+        return factors[:, i] @ (weighted * factors).sum(axis=1)
 
     return jax.lax.map(row, jnp.arange(rho.shape[0]), batch_size=ROWS_AT_ONCE // 4).sum()
 
 
 def series_trace(terms_b: Sequence[Sequence[Term]], correlation: Array, hessian: Hessian) -> Array:
-    """Σ_{i≠j} H_ij Σ_terms ρ_ij^power left_i right_j by batch size, (b,)."""
+    """Σ_{i≠j} H_ij Σ_terms ρ_ij^power factor_i factor_j by batch size, (b,)."""
     matrix = hessian.rows(jnp.arange(correlation.shape[0]))
     trace_b = []
     for terms in terms_b:
         powers = tuple(term.power for term in terms)
-        left, right = (jnp.stack(side) for side in zip(*(term[1:] for term in terms), strict=True))
-        trace_b.append(_series_trace(powers, left, right, correlation, matrix))
+        factors = jnp.stack([term.factor for term in terms])
+        trace_b.append(_series_trace(powers, factors, correlation, matrix))
     return jnp.stack(trace_b)
 
 
@@ -119,7 +116,7 @@ def sample_trace(
     draws: int,
     key: Array,
 ) -> Curvature:
-    """The same from centred per-sample gradients (n, d): mean over samples of (l∘u)ᵀH(r∘u).
+    """The same from centred per-sample gradients (n, d): mean over samples of (f∘u)ᵀH(f∘u).
 
     Power 1 takes every sample. A higher power p needs ρ^p = E[∏u_i]E[∏u_j] over p independent
     samples each, and takes `draws` random p-tuples. What the terms claim of the diagonal is taken
@@ -137,9 +134,9 @@ def sample_trace(
         value = variance = jnp.zeros(())
         for term in terms:
             products = _products(unit, term.power, draws, jax.random.fold_in(key, term.power))
-            curvatures = _bilinear(quadratics[len(products)], term, products, key)
-            curvatures = curvatures.astype(sigma.dtype)
-            value += curvatures.mean() - hessian.diagonal @ (term.left * term.right)
+            scaled = products * term.factor.astype(products.dtype)
+            curvatures = quadratics[len(products)](scaled, key).astype(sigma.dtype)
+            value += curvatures.mean() - hessian.diagonal @ term.factor**2
             if term.power > 1 or hessian.sampled_quadratic is not None:
                 variance += curvatures.var(ddof=1) / curvatures.shape[0]
         value_b.append(value)
@@ -158,16 +155,3 @@ def _products(unit: Array, power: int, draws: int, key: Array) -> Array:
         return unit
     index = jax.random.randint(key, (power, _rows(power, unit, draws)), 0, unit.shape[0])
     return unit[index].prod(axis=0)
-
-
-def _bilinear(
-    quadratics: Callable[[Array, Array], Array], term: Term, products: Array, key: Array
-) -> Array:
-    """(l∘u)ᵀH(r∘u) for each row u of `products`, from two quadratics where l ≠ r."""
-    if term.left is term.right:
-        return quadratics(products * term.left.astype(products.dtype), key)
-    half_sum, half_gap = (term.left + term.right) / 2, (term.left - term.right) / 2
-    parts = [
-        quadratics(products * side.astype(products.dtype), key) for side in (half_sum, half_gap)
-    ]
-    return parts[0] - parts[1]

@@ -75,7 +75,7 @@ def sign_series(mu: Array, sigma: Array, batch: Array, order: int | None) -> tup
     noisy = sigma > 0
     h = jnp.sqrt(batch) * mu / jnp.where(noisy, sigma, 1.0)
     coefficients = jnp.where(noisy, sign_coefficients(h, order or ORDER), 0.0)
-    return tuple(Term(n, row, row) for n, row in enumerate(coefficients, 1))
+    return tuple(Term(n, row) for n, row in enumerate(coefficients, 1))
 
 
 def samples_of_factor(factor: ArrayLike) -> np.ndarray:

@@ -130,7 +130,7 @@ def ratio_terms(
     factors = [(1, linear[:, n]) for n in range(linear.shape[1])]
     factors += [(2, rest * RATIO_SQUARE_SHARE.jax(h, s_aa))]
     factors += [(3, rest * RATIO_CUBE_SHARE.jax(h, s_aa))]
-    return tuple(Term(p, f, f) for p, f in factors if order is None or p <= order)
+    return tuple(Term(p, f) for p, f in factors if order is None or p <= order)
 
 
 @cache

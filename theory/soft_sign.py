@@ -89,7 +89,7 @@ def soft_sign_series(
     Error of `ORDER` terms: below that of the sign, 1 % for |ρ| ≤ 0.9.
     """
     rows = _coefficients(mu, sigma, batch, checked_eps(eps), order or ORDER)
-    return tuple(Term(n, row, row) for n, row in enumerate(rows, 1))
+    return tuple(Term(n, row) for n, row in enumerate(rows, 1))
 
 
 @partial(jax.jit, static_argnames="order")

@@ -68,8 +68,8 @@ def _series(
 ) -> tuple[Term, ...]:
     """Cov(V_i, V_j) to ρ³, within 1.5 % at 5 steps and 0.5 % at 10."""
     terms = ratio_terms(_history(steps), mu, sigma, batch, order)
-    factors = ((term.power, term.left / jnp.sqrt(steps)) for term in terms)
-    return tuple(Term(power, factor, factor) for power, factor in factors)
+    factors = ((term.power, term.factor / jnp.sqrt(steps)) for term in terms)
+    return tuple(Term(power, factor) for power, factor in factors)
 
 
 def _history(steps: Any) -> History:

@@ -97,7 +97,7 @@ def adam_series(
     if history is not None:
         return ratio_terms(history, mu, sigma, batch, order)
     deviation = jnp.sqrt(ADAM_VARIANCE.jax(mu, sigma, batch, beta1))
-    return (Term(1, deviation, deviation),)
+    return (Term(1, deviation),)
 
 
 def _history(beta1: Any, beta2: Any) -> History | None:

@@ -14,7 +14,7 @@ def _series(mu: Array, sigma: Array, batch: Array, order: int | None) -> tuple[T
     """Cov(V_i, V_j) = ρ_ij σ_iσ_j/B: one term, exact."""
     del mu, order
     deviation = sigma / jnp.sqrt(batch)
-    return (Term(1, deviation, deviation),)
+    return (Term(1, deviation),)
 
 
 RULE = Rule(
