@@ -1,0 +1,124 @@
+"""The published language-model runs of Step Law (Li et al. 2025, 2503.04715) as one dataset.
+
+Three sources, laid together: the authors' tables (17 dense cells, 16 of mixtures of experts), the
+re-packaged logs of the same runs (all 41 dense cells), and the numbers printed in the picture of
+the held-out cell.  A *cell* is one model and one number of tokens; a *run* in it has one learning
+rate and one batch size, one seed, and the smoothed training loss at its last step.  Every run had
+2,000 steps of warm-up, a cosine to 1e-5, AdamW (0.9, 0.95, 1e-8), weight decay 0.1, clipping at 1
+and sequences of 2,048 tokens.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from experiments.errors import InputError
+
+FOLDER = "steplaw"
+SEQUENCE = 2048  # tokens
+WARMUP = 2000  # steps
+DENSE, MOE, LOGS, HELD_OUT = (
+    "dense_lr_bs_loss.csv",
+    "moe_lr_bs_loss.csv",
+    "losscast_ncpl_steplaw_runs.csv",
+    "site_heatmap_N1073741824_D100000000000.csv",
+)
+ROWS = {DENSE: 1911, MOE: 708, LOGS: 2537, HELD_OUT: 117}
+COLUMNS = {
+    DENSE: ("N", "D", "lr", "bs", "ti", "smooth loss"),
+    MOE: ("N", "Na", "D", "lr", "bs", "ti", "smooth loss"),
+    LOGS: ("N", "D", "lr", "bs", "ti", "final_loss"),
+    HELD_OUT: ("N", "D", "lr", "bs", "smooth loss"),
+}
+OFF_LADDER = 0.01  # relative: beyond it a learning rate is no rounded power of √2
+NEAR = 0.01  # relative: two numbers of tokens of one cell
+UNITS = {
+    "N": "parameters without embeddings",
+    "N_active": "parameters without embeddings, active per token",
+    "D": "tokens",
+    "batch": "tokens",
+    "steps": "steps",
+    "loss": "nats per token",
+}
+
+
+def load_runs(data_dir: Path | None) -> xr.Dataset:
+    """Every run, along `run`: N, N_active, D (nominal), lr, batch (tokens), steps, loss; `kind`
+    ("dense", "moe"), `source` ("table", "logs", "picture"), `held_out`, and `cell`, an index.
+
+    Errors: InputError for a missing folder or file, other columns or numbers of rows than
+    published, values that are not finite and positive.
+    """
+    if data_dir is None:
+        raise InputError("steplaw needs a data folder: give --data-dir or set SURGE_DATA")
+    tables = {name: _read(data_dir / FOLDER / name) for name in COLUMNS}
+    dense = _tidy(tables[DENSE], "dense", "table", loss="smooth loss")
+    moe = _tidy(tables[MOE], "moe", "table", loss="smooth loss")
+    logs = _tidy(tables[LOGS], "dense", "logs", loss="final_loss")
+    picture = _tidy(tables[HELD_OUT], "dense", "picture", loss="smooth loss")
+    logs["D"] = _nominal(logs["D"].to_numpy(), dense["D"].to_numpy())
+    known = set(zip(dense["N"], dense["D"], strict=True))
+    new = [pair not in known for pair in zip(logs["N"], logs["D"], strict=True)]
+    runs = pd.concat([dense, logs[new], picture, moe], ignore_index=True)
+    runs["held_out"] = runs["source"] == "picture"
+    runs["cell"] = runs.groupby(["kind", "N", "N_active", "D"], sort=True).ngroup()
+    runs = runs.sort_values(["cell", "batch", "lr"], ignore_index=True)
+    found = xr.Dataset({str(name): ("run", np.asarray(runs[name])) for name in runs.columns})
+    for name, unit in UNITS.items():
+        found[name].attrs["units"] = unit
+    return found
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    lacking = [name for name in COLUMNS[path.name] if name not in table.columns]
+    if lacking:
+        raise InputError(f"{path} has no column {', '.join(lacking)}")
+    if len(table) != ROWS[path.name]:
+        raise InputError(f"{path} has {len(table)} rows in place of {ROWS[path.name]}")
+    for name in COLUMNS[path.name]:
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+        if not (np.isfinite(values) & (values > 0)).all():
+            raise InputError(f"{path}: {name} must be finite and above 0 in every row")
+    return table
+
+
+def _tidy(table: pd.DataFrame, kind: str, source: str, *, loss: str) -> pd.DataFrame:
+    """The columns that all sources share; learning rates are powers of √2, written with 3 or 4
+    digits, and go back to them."""
+    rung = np.round(2 * np.log2(table["lr"]))
+    lr = 2 ** (rung / 2)
+    if not np.allclose(lr, table["lr"], rtol=OFF_LADDER, atol=0):
+        raise InputError(f"a learning rate of the {source} is no power of √2")
+    batch = table["bs"] * SEQUENCE
+    total = table["N"].to_numpy(float)
+    return pd.DataFrame(
+        {
+            "N": total,
+            "N_active": table["Na"].to_numpy(float) if kind == "moe" else total,
+            "D": table["D"].to_numpy(float),
+            "lr": lr.to_numpy(),
+            "batch": batch.to_numpy(float),
+            "steps": (table["D"] / batch).to_numpy(float),
+            "loss": table[loss].to_numpy(float),
+            "kind": kind,
+            "source": source,
+        }
+    )
+
+
+def _nominal(tokens: np.ndarray, published: np.ndarray) -> np.ndarray:
+    """Tokens as the tables name them: the logs count whole batches, up to 0.2 % beside."""
+    rounded = np.round(tokens / 1e9) * 1e9
+    names = np.unique(np.concatenate([published, rounded]))
+    nearest = names[np.abs(np.log(tokens[:, None] / names)).argmin(1)]
+    if not np.allclose(nearest, tokens, rtol=NEAR, atol=0):
+        raise InputError("a number of tokens of the logs belongs to no cell")
+    return nearest
