@@ -60,7 +60,7 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa:
     """One cell of fits per curve."""
     read = {name: store.load(name) for name in spec.experiments}
     there = {name: data for name, data in read.items() if data is not None}
-    found = [curve for name, data in there.items() for curve in curves(name, data)]
+    found = [curve for name, data in there.items() for curve in _curves(name, data)]
     if not found:
         raise InputError(
             f"rivals: no measured curve in {store.folder}; "
@@ -81,6 +81,14 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa:
             report(curve.name, recalled=recalled)
     sources = "; ".join(f"{name}: {data.attrs.get('spec')}" for name, data in there.items())
     return together(found, tables).assign_attrs(sources=sources)
+
+
+def _curves(name: str, data: xr.Dataset) -> list[Curve]:
+    try:
+        return list(curves(name, data))
+    except (KeyError, AttributeError):  # a dataset of an earlier version
+        hint = f"anew: python -m experiments run {name}"
+        raise InputError(f"rivals: the data of {name} lack what is fitted; {hint}") from None
 
 
 def _question(spec: Spec, curve: Curve) -> dict:

@@ -130,6 +130,13 @@ class TestExperiment:
         assert not again.isel(curve=0).identical(first.isel(curve=0))
         assert again.isel(curve=1).identical(first.isel(curve=1))
 
+    @pytest.mark.parametrize("name", ["target", "denominator_draws", "lr_star_sem"])
+    def test_data_of_an_earlier_version_are_one_clear_line(self, name, tmp_path):
+        store = Store(tmp_path)
+        store.save(NETWORK, network().drop_vars(name))
+        with pytest.raises(InputError, match="onestep_network lack .* anew: python -m experiments"):
+            rivals.run(Spec(experiments=(NETWORK,), laws=("linear",)), store, None)
+
     def test_what_is_there_is_used_and_nothing_is_an_error(self, tmp_path, capsys):
         store = Store(tmp_path)
         with pytest.raises(InputError, match="first: python -m experiments run onestep_quadratic"):
