@@ -41,6 +41,7 @@ NAMES = (
     "onestep_network",
     "onestep_nongaussian",
     "rivals",
+    "steplaw",
 )
 
 
