@@ -1,4 +1,4 @@
-"""`python -m experiments list | run NAME [--preset …] | reproduce | claims`."""
+"""`python -m experiments list | run NAME [--preset …] | reproduce | claims | record NAME`."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,8 @@ import tyro
 
 from experiments import errors
 from experiments.errors import InputError
-from experiments.spec import NAMES, experiment, preset
+from experiments.spec import NAMES, Experiment, experiment, preset
+from experiments.store import Store
 
 USAGE = """usage: python -m experiments COMMAND
 
@@ -21,6 +22,7 @@ USAGE = """usage: python -m experiments COMMAND
   run NAME [--preset P] …    one experiment; `run NAME --help` lists its settings
   reproduce                  the core experiments, then every claim
   claims [--json]            the claims and the verdicts of the last run
+  record NAME                keep a longer run's finished data with the code, in experiments/results
 
   --out DIR                  where results go (default: out)
   --data-dir DIR             real data (default: $SURGE_DATA)"""
@@ -81,10 +83,8 @@ def _run(arguments: list[str]) -> int:
         prog="python -m experiments run", add_help=False, allow_abbrev=False
     )
     parser.add_argument("--preset", default="default")
-    if not arguments or arguments[0].startswith("-"):
-        raise InputError(f"run needs the name of an experiment: {', '.join(NAMES)}")
-    found = experiment(arguments[0])
-    first, rest = parser.parse_known_args(arguments[1:])
+    found, others = _named("run", arguments)
+    first, rest = parser.parse_known_args(others)
     settings = dataclasses.make_dataclass(
         "Run",
         [("spec", tyro.conf.OmitArgPrefixes[type(preset(found, first.preset))]),
@@ -115,7 +115,25 @@ def _claims(arguments: list[str]) -> int:
     return reproduce.show_claims(asked.out, as_json=asked.json)
 
 
-COMMANDS = {"list": _list, "run": _run, "reproduce": _reproduce, "claims": _claims}
+def _record(arguments: list[str]) -> int:
+    found, rest = _named("record", arguments)
+    folders = tyro.cli(Folders, prog=f"python -m experiments record {found.name}", args=rest)
+    if found.core:
+        raise InputError(f"{found.name} is not recorded: reproduce computes it anew")
+    print(Store(folders.out).record(found.name))
+    return 0
+
+
+def _named(command: str, arguments: list[str]) -> tuple[Experiment, list[str]]:
+    """The experiment that a command names first, and the arguments after it."""
+    if not arguments or arguments[0].startswith("-"):
+        raise InputError(f"{command} needs the name of an experiment: {', '.join(NAMES)}")
+    return experiment(arguments[0]), arguments[1:]
+
+
+COMMANDS = {
+    "list": _list, "run": _run, "reproduce": _reproduce, "claims": _claims, "record": _record,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

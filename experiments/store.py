@@ -8,7 +8,8 @@ measured again.  Files appear by `os.replace`, whole or not at all.  A cell of l
 source of `theory` as well, so that a wrong formula cannot hide behind an earlier right one.
 
 A finished dataset carries units, configuration, versions, device and commit in its attributes and
-its own sha256 in its name as well.
+its own sha256 in its name as well.  Those of longer runs come with the code, in `results/`: they
+stand in where the output folder has none of its own, and are never removed.
 """
 
 import contextlib
@@ -32,6 +33,8 @@ from experiments.sources import source_hash
 
 KEY_LENGTH = 16
 PART = ".part-"  # then the process and the name of a file being written
+RESULTS = Path(__file__).parent / "results"  # finished datasets of longer runs, kept by git
+LARGEST_RESULT = 10**6  # bytes
 
 
 def sha256(content: bytes) -> str:
@@ -110,18 +113,46 @@ def from_bytes(content: bytes) -> xr.Dataset:
         return dataset.load()
 
 
-def _intact(folder: Path, stem: str) -> xr.Dataset | None:
-    """The dataset stored as `<stem>-<sha256>.nc`, if its bytes still have that hash; a file that
-    is not intact is removed."""
+def _read(path: Path, stem: str) -> tuple[bytes, xr.Dataset] | None:
+    """Content of `<stem>-<sha256>.nc` and the dataset in it, if its bytes still have that hash."""
+    content = path.read_bytes()
+    if path.stem.removeprefix(f"{stem}-") == sha256(content):
+        with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
+            return content, from_bytes(content)
+    return None
+
+
+def _intact(folder: Path, stem: str) -> tuple[bytes, xr.Dataset] | None:
+    """What is stored as `<stem>-<sha256>.nc`; a file that is not intact is removed."""
     for path in sorted(folder.glob(f"{stem}-*.nc")):
         try:
-            content = path.read_bytes()
+            found = _read(path, stem)
         except OSError:
             continue
-        if path.stem.removeprefix(f"{stem}-") == sha256(content):
-            with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError):
-                return from_bytes(content)
+        if found is not None:
+            return found
         path.unlink(missing_ok=True)
+    return None
+
+
+def _replace(folder: Path, name: str, content: bytes) -> Path:
+    """Write `<name>-<sha256>.nc` in place of an earlier one; where it is."""
+    path = folder / f"{name}-{sha256(content)}.nc"
+    write_atomic(path, content)
+    for other in folder.glob(f"{name}-*.nc"):
+        if other != path:
+            other.unlink(missing_ok=True)
+    return path
+
+
+def recorded(name: str) -> xr.Dataset | None:
+    """The finished dataset that came with the code, None if there is none; InputError if it is
+    damaged: it is left as it is, for git has it whole."""
+    for path in sorted(RESULTS.glob(f"{name}-*.nc")):
+        found = _read(path, name)
+        if found is None:
+            raise InputError(f"{path} is damaged; get it back with: git checkout -- {path}")
+        return found[1]
     return None
 
 
@@ -154,20 +185,27 @@ class Store:
         folder, stem = self.folder / "cells", f"{name}-{key}"
         found = _intact(folder, stem)
         if found is not None:
-            return found, True
+            return found[1], True
         content = to_bytes(measure())
         write_atomic(folder / f"{stem}-{sha256(content)}.nc", content)
         return from_bytes(content), False
 
     def save(self, name: str, dataset: xr.Dataset) -> None:
         """Keep the finished dataset of an experiment, in place of an earlier one."""
-        content = to_bytes(dataset.assign_attrs(provenance()))
-        folder, digest = self.folder / "data", sha256(content)
-        write_atomic(folder / f"{name}-{digest}.nc", content)
-        for path in folder.glob(f"{name}-*.nc"):
-            if path.stem != f"{name}-{digest}":
-                path.unlink(missing_ok=True)
+        _replace(self.folder / "data", name, to_bytes(dataset.assign_attrs(provenance())))
 
     def load(self, name: str) -> xr.Dataset | None:
-        """The finished dataset of an experiment, or None if there is no intact one."""
-        return _intact(self.folder / "data", name)
+        """The finished dataset of an experiment: the one of this folder, else the recorded one,
+        else None; InputError if the recorded one is damaged."""
+        found = _intact(self.folder / "data", name)
+        return recorded(name) if found is None else found[1]
+
+    def record(self, name: str) -> Path:
+        """Copy the finished dataset of an experiment to `RESULTS`, in place of an earlier one;
+        InputError if there is no intact one in this folder, or if it is too large."""
+        found = _intact(self.folder / "data", name)
+        if found is None:
+            raise InputError(f"{self.folder} has no finished {name}; run it first")
+        if len(found[0]) > LARGEST_RESULT:
+            raise InputError(f"{name} has {len(found[0])} bytes, the most is {LARGEST_RESULT}")
+        return _replace(RESULTS, name, found[0])

@@ -120,7 +120,7 @@ class TestBadInput:
         assert main(["destroy"]) == 2
         said = capsys.readouterr()
         assert said.err == (
-            "error: unknown command 'destroy'; known: list, run, reproduce, claims\n"
+            "error: unknown command 'destroy'; known: list, run, reproduce, claims, record\n"
         )
 
     def test_no_name(self, refused):
