@@ -125,6 +125,17 @@ S_min = _symbol("S_min", "fewest steps, at infinite batch", "steps", positive=Tr
 samples = _symbol("E_samples", "samples to a given loss", "samples", positive=True)
 E_min = _symbol("E_min", "fewest samples, at the smallest batch", "samples", positive=True)
 
+# Whole runs of language models
+N_par = _symbol("N_par", "parameters of a model, without embeddings", "params", positive=True)
+D_tok = _symbol("D_tok", "tokens of a whole run", "tokens", positive=True)
+B_tok = _symbol("B_tok", "tokens of a batch", "tokens", positive=True)
+C_flop = _symbol("C_flop", "floating-point operations of a whole run", "FLOP", positive=True)
+lambda_wd = _symbol("lambda_wd", "weight decay", "1", positive=True)
+k_0 = _symbol("k_0", "constant factor of a fitted power law", "1", positive=True)
+e_N = _symbol("e_N", "exponent of the parameters", "1", real=True)
+e_D = _symbol("e_D", "exponent of the tokens", "1", real=True)
+e_L = _symbol("e_L", "exponent of the loss", "1", positive=True)
+
 # Parameters of update rules
 beta_1 = _symbol("beta_1", "decay of the average of gradients (momentum)", "1", positive=True)
 beta_2 = _symbol("beta_2", "decay of the average of squared gradients", "1", positive=True)
