@@ -1,11 +1,11 @@
 """Every falsifiable statement, one row each, with its verdict expected before the first run.
 
 They are assembled from the laws themselves (`claims_theory`), from what the quadratics must show of
-two rules (`claims_quadratic`) and of all (`claims_rules`), from where correlated noise moves the
-peak (`claims_correlated_peak`), from how far approximate laws are off (`claims_law_errors`), from
-what real networks do (`claims_network`), from small batches of samples that are not Gaussian
-(`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from what Step Law says of
-published language-model runs (`claims_steplaw`).
+two rules (`claims_quadratic`) and of all (`claims_rules`, `claims_rules_wide`), from where
+correlated noise moves the peak (`claims_correlated_peak`), from how far approximate laws are off
+(`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
+that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from
+what Step Law says of published language-model runs (`claims_steplaw`).
 """
 
 import json
@@ -24,6 +24,7 @@ from experiments.claims_nongaussian import NONGAUSSIAN_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
 from experiments.claims_rivals import RIVAL_CLAIMS
 from experiments.claims_rules import RULES_CLAIMS
+from experiments.claims_rules_wide import RULES_WIDE_CLAIMS
 from experiments.claims_steplaw import STEPLAW_CLAIMS
 from experiments.claims_theory import theory_claims
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
@@ -37,6 +38,7 @@ def all_claims() -> tuple[Claim, ...]:
         *theory_claims(),
         *QUADRATIC_CLAIMS,
         *RULES_CLAIMS,
+        *RULES_WIDE_CLAIMS,
         *CORRELATED_PEAK_CLAIMS,
         *LAW_ERROR_CLAIMS,
         *NETWORK_CLAIMS,

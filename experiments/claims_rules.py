@@ -4,6 +4,7 @@ that Adam surges where sign descent cannot.
 They are made from `theory.RULES`, so that a new rule brings its own.
 """
 
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
 from experiments.random_problems import KINDS
 from experiments.rule_cases import Case, cases
 
+NAME = "onestep_rules"
 SURGING = "one_ratio"
 FROM_BETA1 = 1 / 3  # above it Adam surges on a diagonal Hessian
 # Where correlation is not seen: at B = 1 averages of Lion leave so little noise that it moves ε* by
@@ -96,16 +98,21 @@ def _surges(case: Case, still: Case, data: xr.Dataset) -> Outcome:
     return judge.exceeds(difference, sem, controls, n=int(d.draws.sum()), z=Z)
 
 
-def _claim(id: str, case: Case, statement: str, kind: str, unit: str, judge_it, expected) -> Claim:
+def _claim(
+    experiment: str, id: str, case: Case, statement: str, kind: str, unit: str, judge_it, expected
+) -> Claim:
     return Claim(
-        id=f"onestep_rules/{id}", statement=statement, law=case.rule.law.name,
-        source=case.rule.law.source, experiment="onestep_rules", kind=kind, unit=unit,
+        id=f"{experiment}/{id}", statement=statement, law=case.rule.law.name,
+        source=case.rule.law.source, experiment=experiment, kind=kind, unit=unit,
         expected=expected, judge=judge_it,
     )  # fmt: skip
 
 
-def _rows():
-    found = cases()
+def law_claims(
+    experiment: str, found: Mapping[str, Case], unseen: Mapping[tuple[str, str], str]
+) -> Iterator[Claim]:
+    """Each case's law where it is tried, and the law of independent noise where noise is not;
+    `unseen`: what is expected of the latter by case and problem, if not that it fails."""
     for case in found.values():
         kind = "mean" if case.exact else "approximation"
         unit = "standard errors" if case.exact else "measured / law"
@@ -114,26 +121,29 @@ def _rows():
                 continue
             where = f"{case.id} on {name} (d = {case.size(name)})"
             yield _claim(
-                f"law/{case.id}/{name}", case,
+                experiment, f"law/{case.id}/{name}", case,
                 f"{where}: E[VᵀG], E[VᵀHV], ε* and ΔL* agree with the law at every B tried",
                 kind, unit, partial(_agrees, case, name), HOLDS,
             )  # fmt: skip
             if problem.couples:
                 yield _claim(
-                    f"independent/{case.id}/{name}", case,
+                    experiment, f"independent/{case.id}/{name}", case,
                     f"{where}: ε* of the law that takes the noise of coordinates as independent",
                     kind, unit, partial(_independent_agrees, case, name),
-                    UNSEEN.get((case.id, name), FAILS),
+                    unseen.get((case.id, name), FAILS),
                 )  # fmt: skip
+
+
+def _surge_claims(found: Mapping[str, Case]) -> Iterator[Claim]:
     still = next((case for case in found.values() if case.rule.name == "rmsprop"), None)
     for case in found.values():
         surges = case.rule.name == "adam" and case.given["beta1"] > FROM_BETA1
         if surges and still is not None:
             yield _claim(
-                f"surge/{case.id}", case,
+                NAME, f"surge/{case.id}", case,
                 f"{case.id} surges on a diagonal Hessian (one ratio σ/|μ|, independent noise)",
                 "optimality", "standard errors", partial(_surges, case, still), HOLDS,
             )  # fmt: skip
 
 
-RULES_CLAIMS = tuple(_rows())
+RULES_CLAIMS = (*law_claims(NAME, cases(), UNSEEN), *_surge_claims(cases()))

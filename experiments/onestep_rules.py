@@ -24,6 +24,7 @@ from experiments.spec import Experiment, check_batches, check_resolution, check_
 from experiments.store import Store
 from sim import quadratic
 
+NAME = "onestep_rules"
 UNITS = {"lr_star": "θ²/loss", "decrease": "loss", "numerator": "loss/θ", "denominator": "loss/θ²"}
 CASES = rule_cases.cases()
 
@@ -52,14 +53,15 @@ PRESETS = {
 }
 
 
-def validate(spec: Spec) -> None:
+def validate(spec: Spec, cases: Mapping[str, Case] = CASES) -> None:
+    """InputError unless the settings make sense; `cases` are the known ones."""
     check_batches(spec.batches)
     check_resolution(spec.resolution)
     check_seed(spec.seed)
     if spec.limit < 2:
         raise InputError(f"limit must be at least 2, not {spec.limit}")
     for kind, chosen, known in (
-        ("case", spec.cases, CASES),
+        ("case", spec.cases, cases),
         ("problem", spec.problems, KINDS),
     ):
         if not chosen or len(set(chosen)) < len(chosen):
@@ -70,27 +72,37 @@ def validate(spec: Spec) -> None:
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001
-    """One cell of measurement and one of laws per case and problem; together, with units."""
+    """All rules, on the problems that they can afford."""
+    return compared(NAME, CASES, spec, store)
+
+
+def compared(name: str, cases: Mapping[str, Case], spec: Spec, store: Store) -> xr.Dataset:
+    """One cell of measurement and one of laws per case and problem, of the experiment `name`;
+    together, with units."""
     pairs = [
-        (case, problem)
+        (cases[case], problem)
         for case in spec.cases
         for problem in spec.problems
-        if CASES[case].tried(problem)
+        if cases[case].tried(problem)
     ]
     if not pairs:
         raise InputError("none of these cases is tried on these problems")
     cells = []
-    with progress("onestep_rules", 2 * len(pairs)) as report:
+    with progress(name, 2 * len(pairs)) as report:
         for case, problem in pairs:
+            stem = f"{name}-{case.id}-{problem}"
             for part, words in ((_measured, ""), (_laws, ", laws")):
-                cell, recalled = part(spec, CASES[case], problem, store)
+                cell, recalled = part(stem, spec, case, problem, store)
                 cells.append(cell)
-                report(f"{case}, {problem}{words}", recalled=recalled)
+                report(f"{case.id}, {problem}{words}", recalled=recalled)
     merged = [
         xr.merge(both, join="exact", compat="no_conflicts")
         for both in zip(cells[::2], cells[1::2], strict=True)
     ]
-    return _assembled(dict(zip(pairs, merged, strict=True)), spec.problems)
+    named = [(case.id, problem) for case, problem in pairs]
+    result = _assembled(dict(zip(named, merged, strict=True)), spec.problems)
+    result["rule"] = ("case", [cases[case].rule.name for case in result["case"].values])
+    return result
 
 
 def _assembled(parts: Mapping[tuple[str, str], Any], problems: tuple[str, ...]) -> xr.Dataset:
@@ -105,7 +117,6 @@ def _assembled(parts: Mapping[tuple[str, str], Any], problems: tuple[str, ...]) 
     ]  # fmt: skip
     result = xr.concat(rows, "case", join="outer", data_vars="all")
     result = result.reindex(problem=list(problems)).assign_coords(case=tried)
-    result["rule"] = ("case", [CASES[case].rule.name for case in tried])
     for quantity, unit in UNITS.items():
         for variable in result.data_vars:
             if str(variable).startswith(quantity):
@@ -124,18 +135,18 @@ def _question(spec: Spec, case: Case, problem: str) -> dict:
     }  # fmt: skip
 
 
-def _laws(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Dataset, bool]:
+def _laws(stem: str, spec: Spec, case: Case, problem: str, store: Store):
     return store.cell(
-        f"onestep_rules-{case.id}-{problem}-laws",
+        f"{stem}-laws",
         _question(spec, case, problem),
         (random_problems, quadratic, theory, rules_laws),
         partial(rules_laws.laws, case, problem, spec.seed, spec.batches),
     )
 
 
-def _measured(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Dataset, bool]:
+def _measured(stem: str, spec: Spec, case: Case, problem: str, store: Store):
     return store.cell(
-        f"onestep_rules-{case.id}-{problem}",
+        stem,
         _question(spec, case, problem)
         | {"simulated": case.rule.simulated, "resolution": spec.resolution, "limit": spec.limit},
         (random_problems, rules_measured),
@@ -144,7 +155,7 @@ def _measured(spec: Spec, case: Case, problem: str, store: Store) -> tuple[xr.Da
 
 
 EXPERIMENT = Experiment(
-    name="onestep_rules",
+    name=NAME,
     title="One step of every update rule on problems drawn at random",
     core=True,
     budget_seconds=150,

@@ -32,6 +32,8 @@ GROUPS = {
     "onestep_rules/law": "Every update rule agrees with its law on random problems, d ≤ 4096",
     "onestep_rules/independent": "… and not with the law of independent noise, where it is not",
     "onestep_rules/surge": "Adam with momentum surges on a diagonal Hessian",
+    "onestep_rules_wide/law": "Rules with memory or of matrices: all nine problems, d = 2 to 1024",
+    "onestep_rules_wide/independent": "… and not with the law of independent noise",
     "correlated_peak/place": "correlated noise: the peak is at D0/D1 within 15 %",
     "correlated_peak/curve": "… and ε* is the law's around it",
     "law_errors": "an approximate law is as near to the exact one as it is said to be",

@@ -3,7 +3,7 @@ that a new rule is here by itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import sim
 import theory
@@ -12,7 +12,6 @@ from sim.rules import UpdateRule, make_rule
 from theory.coordinatewise import Coordinatewise
 from theory.rules.rule import Rule, resolved
 
-MOVING = 10  # batch size up to which signs with momentum surely move
 BRIEF = 200  # steps of burn-in up to which thousands of chains are run
 LONG = 1000  # steps of burn-in from which every other batch size must do
 
@@ -23,6 +22,7 @@ class Case:
 
     rule: Rule
     given: Mapping[str, Any]
+    moving: ClassVar[int] = 10  # batch size up to which signs with momentum are measured: they move
 
     @property
     def id(self) -> str:
@@ -36,14 +36,15 @@ class Case:
         assert self.rule.accuracy is not None
         return self.rule.accuracy <= 0.01
 
-    def tried(self, problem: str) -> bool:
-        """Whether the rule is tried on this problem: not where its law knows no such noise, nor
-        on all nine where it is costly."""
+    def described(self, problem: str) -> bool:
+        """Whether the rule's law knows such noise, and the problem is meant for the rule."""
         kind, sums = KINDS[problem], self.rule.sums
         plain = isinstance(sums, Coordinatewise) and sums.pair is None and sums.series is None
-        named = self.rule.name in (kind.only or [self.rule.name])
-        cheap = self.burn_in == 0 and not self.of_matrices
-        return named and (cheap or kind.costly) and not (plain and kind.correlated)
+        return self.rule.name in (kind.only or [self.rule.name]) and not (plain and kind.correlated)
+
+    def tried(self, problem: str) -> bool:
+        """Whether the rule is tried on this problem: costly ones not on all nine."""
+        return self.described(problem) and (KINDS[problem].costly or not self.costly)
 
     def at(self, d: int) -> dict[str, Any]:
         """The parameters for d coordinates."""
@@ -77,13 +78,18 @@ class Case:
         largest where chains of signs stand still, for it takes thousands to say so."""
         if self.stands_still:
             last = grid[-1:] if (self.burn_in or 0) < BRIEF else ()
-            return (*(batch for batch in grid[:-1] if batch <= MOVING), *last)
+            return (*(batch for batch in grid[:-1] if batch <= self.moving), *last)
         return grid[::2] if self.remembers_long or self.of_matrices else grid
 
     @property
     def remembers_long(self) -> bool:
         """Whether a chain needs so many steps that it is cut short elsewhere."""
         return (self.burn_in or 0) >= LONG
+
+    @property
+    def costly(self) -> bool:
+        """Whether it runs in chains or takes singular values."""
+        return self.burn_in != 0 or self.of_matrices
 
     @property
     def of_matrices(self) -> bool:

@@ -36,6 +36,7 @@ class Experiment:
 NAMES = (
     "onestep_quadratic",
     "onestep_rules",
+    "onestep_rules_wide",
     "correlated_peak",
     "law_errors",
     "onestep_network",
