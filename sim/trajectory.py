@@ -114,7 +114,8 @@ def _chunk(
         return theta, curved, state, loss, _passed(passage, t, earlier, loss, targets_m)
 
     def segment(carry, ends):
-        carry = jax.lax.fori_loop(*ends, advance, carry)
+        begin, end = ends
+        carry = jax.lax.fori_loop(begin, end, advance, carry)
         return carry, carry[3]
 
     theta = jnp.broadcast_to(start_sd, (batch_p.size, *start_sd.shape))
@@ -142,7 +143,7 @@ def _begin(problem, seeds: int, start, weight_decay: float):
 
 def _noise(problem, key, seeds: int, batch_p):
     """Noise of batch means (p, s, d), or one that broadcasts to it."""
-    if problem.family == FAMILIES["gaussian"]:
+    if q.family(problem.family) == FAMILIES["gaussian"]:
         return q.draw_noise(problem, key, seeds) / jnp.sqrt(batch_p)[:, None, None]
     return jax.vmap(lambda batch: q.draw_noise_mean(problem, key, seeds, batch))(batch_p)
 
