@@ -106,7 +106,7 @@ def fit(rival: Rival, data: Data, *, thorough: bool = True) -> Fit:
         named(high),
         chi2,
         dof,
-        _aicc(chi2, points, count, known=data.known),
+        aicc(chi2, points, count, known=data.known),
         float(np.abs(np.expm1(log_rate - data.log_rate)).max()),
         _left_out(model, data) if thorough else np.nan,
         np.exp(log_rate),
@@ -123,7 +123,8 @@ def _best(model: Model, log_rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return found.reshape(starts.shape)[depth.argmin(0), np.arange(copies)]
 
 
-def _aicc(chi2: float, points: int, count: int, *, known: bool) -> float:
+def aicc(chi2: float, points: int, count: int, *, known: bool) -> float:
+    """The corrected Akaike criterion, up to a constant of the data; inf with too few points."""
     misfit = chi2 if known else points * np.log(max(chi2, np.finfo(float).tiny) / points)
     k = count if known else count + 1  # an unknown error is one more parameter
     room = points - k - 1
