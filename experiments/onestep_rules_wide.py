@@ -1,8 +1,8 @@
-"""Every costly update rule against its law on all nine pairs of Hessian and noise, d = 2 … 1024.
+"""Every costly update rule against its law where `onestep_rules` leaves it out, d = 2 … 1024.
 
 `onestep_rules` tries rules that run in chains or take singular values on four of the pairs, at 16
-to 256 coordinates; this is the same comparison where that leaves off.  It takes a quarter of an
-hour: what it found is recorded in `results/`.
+to 256 coordinates; this is the same comparison on the others, and at other sizes.  It takes a
+quarter of an hour: what it found is recorded in `results/`.
 """
 
 from functools import partial
@@ -18,13 +18,13 @@ from experiments.wide_cases import SIZES
 
 NAME = "onestep_rules_wide"
 CASES = wide_cases.cases()
-BATCHES = (1, 3, 10, 30, 100, 1000, 10**4, 10**6)
+BATCHES = (1, 3, 10, 30, 100, 10**4)
 DEFAULT = Spec(cases=tuple(CASES), problems=tuple(SIZES), batches=BATCHES)
 PRESETS = {
     "smoke": Spec(
         cases=tuple(name for name in ("momentum", "signum(0.9)") if name in CASES),
         problems=("diagonal_shaped", "dense_low_rank"),
-        batches=(1, 100, 10**6),
+        batches=(1, 100, 10**4),
     ),
     "default": DEFAULT,
     "paper": Spec(

@@ -28,15 +28,18 @@ def comparisons(cases, batches) -> int:
 
 def test_every_rule_meets_all_nine_pairs_of_hessian_and_noise():
     for name, case in rule_cases.cases().items():
-        tried = wide.CASES[name].tried if case.costly else case.tried
-        met = {(k.hessian, k.noise) for p, k in problems.KINDS.items() if not k.only and tried(p)}
+        met = {
+            (k.hessian, k.noise)
+            for p, k in problems.KINDS.items()
+            if not k.only and (case.tried(p) or (case.costly and wide.CASES[name].tried(p)))
+        }
         assert len(met) == 9
 
 
 def test_a_pair_that_both_experiments_try_is_tried_at_another_size():
     for name, case in wide.CASES.items():
         for problem in SIZES:
-            if core.CASES[name].tried(problem):
+            if case.tried(problem) and core.CASES[name].tried(problem):
                 assert case.size(problem) != core.CASES[name].size(problem)
 
 
@@ -47,7 +50,7 @@ def test_sizes_reach_from_2_to_1024_and_matrices_are_matrices():
         case.at(case.size(problem))["shape"]
         for case in wide.CASES.values()
         for problem in SIZES
-        if case.of_matrices
+        if case.of_matrices and case.tried(problem)
     }
     assert {(32, 32), (4, 17)} <= shapes
     assert min(min(shape) for shape in shapes) > 1
@@ -56,7 +59,7 @@ def test_sizes_reach_from_2_to_1024_and_matrices_are_matrices():
 def test_signs_with_a_memory_are_measured_as_long_as_they_move():
     lion, signum = (wide.CASES[name].batches(wide.BATCHES) for name in ("lion", "signum(0.9)"))
     assert lion == (1, 3, 10, 30, 100)
-    assert signum == (*lion, 10**6)
+    assert signum == (*lion, 10**4)
     assert core.CASES["lion"].batches((1, 10, 100, 1000)) == (1, 10)
 
 
