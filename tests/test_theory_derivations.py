@@ -117,6 +117,7 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("equicorrelated", "nearly_perfect"): (0.5848, 0.1855),
     ("equicorrelated", "equicorrelated"): (1.2020, 1),
     ("averages", "common_mean"): (2 / 3, 10 / 19),
+    ("long_run", "frozen"): (1 / 3, 3 / 5),
     ("soft_sign", "gaussian"): (0.1974, -0.6),
     ("large_batch", "no_vanishing_mean"): (1, 1 / 2),
     ("common_ratio", "surging"): (0.5**0.5, 2 / 3),

@@ -142,6 +142,9 @@ beta_2 = _symbol("beta_2", "decay of the average of squared gradients", "1", pos
 eps_A = _symbol("epsilon_A", "softening of a sign: V = ĝ/√(ĝ² + ε_A²)", "loss/param", positive=True)
 c = _symbol("c", "factor by which averaging shrinks the noise variance", "1", positive=True)
 t_steps = _symbol("t_steps", "steps since the accumulator was zero", "steps", positive=True)
+K_steps = _symbol("K_steps", "consecutive steps whose updates are summed", "steps", positive=True)
+A_K = _symbol("A_K", "Σ_{k=1}^{K−1} (1 − k/K) arcsin β1ᵏ", "1", positive=True)
+lambda_H = _symbol("lambda_H", "an eigenvalue of the Hessian", "loss/param²", positive=True)
 
 # V = Σ a_k g_k/√(Σ w_k g_k²) of the last gradients, in units of their deviation s, with Σa = Σw = 1
 A_t = _symbol("A_t", "½ Σ_k ln(1 + 2t w_k)", "1", positive=True)

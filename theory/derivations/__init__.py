@@ -22,6 +22,7 @@ ORDER = (
     "correlated_small_batch",
     "equicorrelated",
     "averages",
+    "long_run",
     "soft_sign",
     "large_batch",
     "common_ratio",
