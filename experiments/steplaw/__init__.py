@@ -17,6 +17,7 @@ from experiments import fit, least_squares
 from experiments.errors import InputError
 from experiments.progress import progress
 from experiments.spec import Experiment, check_seed
+from experiments.steplaw import curves, published, references
 from experiments.steplaw.data import load_runs
 from experiments.store import Store
 
@@ -36,7 +37,9 @@ PRESETS = {
     "default": Spec(),
     "paper": Spec(resamples=10_000),
 }
-PARTS: Mapping[str, Callable[[xr.Dataset, Spec], xr.Dataset]] = {}
+PARTS: Mapping[str, Callable[[xr.Dataset, Spec], xr.Dataset]] = {
+    "published": published.measure,
+}
 MODULES = (sys.modules[__name__], theory, fit, least_squares)
 
 
@@ -50,13 +53,17 @@ def validate(spec: Spec) -> None:
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     """Every part, each a cell; of the runs themselves nothing is kept, they are not ours."""
-    runs, found = load_runs(data_dir), []
-    question = asdict(spec) | {"runs": digest(runs)}
-    with progress("steplaw", len(PARTS)) as report:
-        for name, measure in PARTS.items():
-            part, recalled = store.cell(
-                f"steplaw-{name}", question, MODULES, partial(measure, runs, spec)
-            )
+    runs, logs = load_runs(data_dir), curves.load_curves(data_dir)
+    theirs, found = references.load_references(data_dir), []
+    parts: dict[str, Callable[[], xr.Dataset]] = {
+        **{name: partial(measure, runs, spec) for name, measure in PARTS.items()},
+        "curves": partial(curves.measure, logs),
+        "references": partial(references.measure, runs, theirs),
+    }
+    question = asdict(spec) | {"data": [digest(data) for data in (runs, logs, theirs)]}
+    with progress("steplaw", len(parts)) as report:
+        for name, measure in parts.items():
+            part, recalled = store.cell(f"steplaw-{name}", question, MODULES, measure)
             found.append(part)
             report(name, recalled=recalled)
     return xr.merge(found, join="exact", compat="no_conflicts")

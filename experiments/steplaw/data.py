@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from experiments.errors import InputError
+from experiments.steplaw.quality import quality
 
 FOLDER = "steplaw"
 SEQUENCE = 2048  # tokens
@@ -26,11 +27,18 @@ DENSE, MOE, LOGS, HELD_OUT = (
     "site_heatmap_N1073741824_D100000000000.csv",
 )
 ROWS = {DENSE: 1911, MOE: 708, LOGS: 2537, HELD_OUT: 117}
+SHAPE = ("h", "ffnh", "numh", "numl")
 COLUMNS = {
-    DENSE: ("N", "D", "lr", "bs", "ti", "smooth loss"),
-    MOE: ("N", "Na", "D", "lr", "bs", "ti", "smooth loss"),
-    LOGS: ("N", "D", "lr", "bs", "ti", "final_loss"),
+    DENSE: ("N", "D", "lr", "bs", "ti", "smooth loss", *SHAPE, "exp_name"),
+    MOE: ("N", "Na", "D", "lr", "bs", "ti", "smooth loss", *SHAPE, "exp_name"),
+    LOGS: ("N", "D", "lr", "bs", "ti", "final_loss", *SHAPE, "run"),
     HELD_OUT: ("N", "D", "lr", "bs", "smooth loss"),
+}
+WORDS = ("exp_name", "run")  # columns of text
+PROVENANCE = {
+    "table": "github.com/step-law/steplaw at 32a8f4cc, data/ (no licence file)",
+    "logs": "github.com/dangxingyu/losscast-bench at 7ab8291c (MIT), from Weights & Biases",
+    "picture": "step-law.github.io at c9a778ce, heat map of the held-out cell (CC BY-SA 4.0)",
 }
 OFF_LADDER = 0.01  # relative: beyond it a learning rate is no rounded power of √2
 NEAR = 0.01  # relative: two numbers of tokens of one cell
@@ -41,6 +49,11 @@ UNITS = {
     "batch": "tokens",
     "steps": "steps",
     "loss": "nats per token",
+    "loss_again": "nats per token",
+    "width": "entries of the residual stream",
+    "hidden": "entries of a feed-forward layer",
+    "heads": "attention heads",
+    "layers": "layers",
 }
 
 
@@ -48,30 +61,37 @@ def load_runs(data_dir: Path | None) -> xr.Dataset:
     """Every run, along `run`: N, N_active, D (nominal), lr, batch (tokens), steps, loss; `kind`
     ("dense", "moe"), `source` ("table", "logs", "picture"), `held_out`, and `cell`, an index.
 
+    Also `loss_again`, the same run's loss in the logs where it is in both (else NaN), the model's
+    shape (`width`, `hidden`, `heads`, `layers`), and the flags of `quality`.
+
     Errors: InputError for a missing folder or file, other columns or numbers of rows than
     published, values that are not finite and positive.
     """
     if data_dir is None:
         raise InputError("steplaw needs a data folder: give --data-dir or set SURGE_DATA")
-    tables = {name: _read(data_dir / FOLDER / name) for name in COLUMNS}
+    tables = {name: read(data_dir / FOLDER / name) for name in COLUMNS}
     dense = _tidy(tables[DENSE], "dense", "table", loss="smooth loss")
     moe = _tidy(tables[MOE], "moe", "table", loss="smooth loss")
     logs = _tidy(tables[LOGS], "dense", "logs", loss="final_loss")
     picture = _tidy(tables[HELD_OUT], "dense", "picture", loss="smooth loss")
     logs["D"] = _nominal(logs["D"].to_numpy(), dense["D"].to_numpy())
+    again = logs.set_index("name")["loss"]
+    picture = _shaped(picture, dense)
     known = set(zip(dense["N"], dense["D"], strict=True))
     new = [pair not in known for pair in zip(logs["N"], logs["D"], strict=True)]
     runs = pd.concat([dense, logs[new], picture, moe], ignore_index=True)
+    runs["loss_again"] = runs["name"].map(again).where(runs["source"] == "table")
+    runs = runs.drop(columns="name")
     runs["held_out"] = runs["source"] == "picture"
     runs["cell"] = runs.groupby(["kind", "N", "N_active", "D"], sort=True).ngroup()
-    runs = runs.sort_values(["cell", "batch", "lr"], ignore_index=True)
+    runs = quality(runs.sort_values(["cell", "batch", "lr"], ignore_index=True))
     found = xr.Dataset({str(name): ("run", np.asarray(runs[name])) for name in runs.columns})
     for name, unit in UNITS.items():
         found[name].attrs["units"] = unit
-    return found
+    return found.assign_attrs({f"source_{name}": text for name, text in PROVENANCE.items()})
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path)
     except FileNotFoundError:
@@ -84,6 +104,8 @@ def _read(path: Path) -> pd.DataFrame:
     if len(table) != ROWS[path.name]:
         raise InputError(f"{path} has {len(table)} rows in place of {ROWS[path.name]}")
     for name in COLUMNS[path.name]:
+        if name in WORDS:
+            continue
         values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
         if not (np.isfinite(values) & (values > 0)).all():
             raise InputError(f"{path}: {name} must be finite and above 0 in every row")
@@ -110,8 +132,22 @@ def _tidy(table: pd.DataFrame, kind: str, source: str, *, loss: str) -> pd.DataF
             "loss": table[loss].to_numpy(float),
             "kind": kind,
             "source": source,
+            "name": next((table[name] for name in WORDS if name in table), ""),
+            **{
+                name: table[column].to_numpy(float) if column in table else np.nan
+                for name, column in zip(("width", "hidden", "heads", "layers"), SHAPE, strict=True)
+            },
         }
     )
+
+
+def _shaped(picture: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
+    """The picture's runs with the shape of the table's model of that size: there is but one."""
+    columns = ["width", "hidden", "heads", "layers"]
+    shapes = dense.drop_duplicates(["N", *columns]).set_index("N")[columns]
+    if not shapes.index.is_unique:
+        raise InputError("models of one size have several shapes")
+    return picture.drop(columns=columns).join(shapes, on="N")
 
 
 def _nominal(tokens: np.ndarray, published: np.ndarray) -> np.ndarray:
