@@ -17,7 +17,7 @@ from experiments import fit, least_squares
 from experiments.errors import InputError
 from experiments.progress import progress
 from experiments.spec import Experiment, check_seed
-from experiments.steplaw import curves, published, references
+from experiments.steplaw import batch, curves, published, references
 from experiments.steplaw.data import load_runs
 from experiments.store import Store
 
@@ -39,6 +39,7 @@ PRESETS = {
 }
 PARTS: Mapping[str, Callable[[xr.Dataset, Spec], xr.Dataset]] = {
     "published": published.measure,
+    "slices": batch.measure,
 }
 MODULES = (sys.modules[__name__], theory, fit, least_squares)
 

@@ -2,10 +2,10 @@
 
     ln ε_max = a₀ + a_N ln(N/N₀) + a_D ln(D/D₀),  ln B_noise = b₀ + b_N ln(N/N₀) + b_D ln(D/D₀)
 
-with one shape (exponent or coherence) for all.  ln B_noise may instead be linear in ln L, L the loss
-of the cell's best run. Batch sizes are in units of B₀ = 2¹⁹ tokens.  A law
-that is a power of B has no noise scale; its own N and D are then in ε_max.  The parameters are
-ordered: those of ε_max, those of B_noise if there is one, ln of the shape if there is one.
+with one shape (exponent or coherence) for all; ln B_noise may instead be linear in ln L, L the
+loss of the cell's best run. Batch sizes are in units of B₀ = 2¹⁹ tokens. A law that is a power of B
+has no noise scale: its own N and D are then in ε_max. The parameters are ordered: those of ε_max,
+those of B_noise if there is one, ln of the shape if there is one.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ SHAPES_TO_START = {alpha: (0.3, 0.5, 0.7, 1.0)}
 COHERENCES_TO_START = (0.1, 0.5, 1.0, 3.0, 10.0)
 VALLEYS = 6
 LOSS_SLOPES = (-8.0, -4.0, -2.0, 0.0)
+NUDGE, ON_BOUND, RIDGE = 1e-5, 1e-6, 1e-9
 STEEPEST = 20.0  # of the slopes of B_noise
 
 
@@ -80,6 +81,23 @@ def joint(rival: Rival, slices: xr.Dataset, loss: np.ndarray | None = None) -> J
     return Joint(tuple(names), np.array(low), np.array(high), single.curve, units, design, noise)
 
 
+def by_cell(law: Joint, cell: np.ndarray) -> Joint:
+    """The same law with scales of its own for every cell, and one shape for all: as many columns as
+    there are cells, in their order."""
+    own = (cell[:, None] == np.unique(cell)).astype(float)
+    count = own.shape[1]
+    wide = law.noise.shape[1] > 0
+    low, high = [-np.inf] * count, [np.inf] * count
+    names = [f"a_{k}" for k in range(count)]
+    if wide:
+        names += [f"b_{k}" for k in range(count)]
+        low, high = low + [law.low[3]] * count, high + [law.high[3]] * count
+    at = 3 + law.noise.shape[1]
+    least, most = np.array([*low, *law.low[at:]]), np.array([*high, *law.high[at:]])
+    names, noise = (*names, *law.names[at:]), own if wide else law.noise
+    return Joint(names, least, most, law.curve, law.batch, own, noise)
+
+
 def best(model: Joint, rival: Rival, log_rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The deepest of several valleys, (p,): a grid over B_noise and the shape, with an exact
     solution for the scale, then Levenberg-Marquardt."""
@@ -107,9 +125,38 @@ def best(model: Joint, rival: Rival, log_rate: np.ndarray, weight: np.ndarray) -
     return found[deviance(model, found, log_rate, weight).argmin()]
 
 
-def copies(model: Joint, start: np.ndarray, log_rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def copies(model: Model, start: np.ndarray, log_rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Parameters (K, p) from `start` (p,) or (K, p) for K copies of weights (K, n) or (n,)."""
     count = max(np.atleast_2d(start).shape[0], np.atleast_2d(weight).shape[0])
-    weights = np.broadcast_to(weight, (count, len(model.batch)))
+    weights = np.broadcast_to(weight, (count, len(log_rate)))
     starts = np.broadcast_to(start, (count, len(model.low)))
     return descend(model, starts, np.broadcast_to(log_rate, weights.shape), weights)
+
+
+def slopes(model: Joint, parameters: np.ndarray) -> np.ndarray:
+    """d ln law/d parameter at the slices, (..., p, n), by central differences; 0 where a parameter
+    is at its bound."""
+    nudge = NUDGE * np.eye(parameters.shape[-1])
+    around = parameters[..., None, :]
+    slope = (model.log(around + nudge) - model.log(around - nudge)) / (2 * NUDGE)
+    held = (parameters <= model.low + ON_BOUND) | (parameters >= model.high - ON_BOUND)
+    return np.nan_to_num(slope) * ~held[..., None]
+
+
+def solved(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """normal⁻¹ right, (..., p): what no data tell stays at 0."""
+    size = np.einsum("...pp->...p", normal)
+    size = np.where(size > 0, RIDGE * size, 1.0)
+    eye = np.eye(normal.shape[-1])
+    return np.linalg.solve(normal + size[..., None] * eye, right[..., None])[..., 0]
+
+
+def reweighted(model: Joint, at, log_rate, weight, cell, counts, cells) -> np.ndarray:
+    """Parameters (K, p) with the cells weighted by `counts` (K, C): one Gauss-Newton step from the
+    best fit `at` (p,). Exact where the law is linear in its parameters, as most are nearly."""
+    slope, gap = slopes(model, at), log_rate - model.log(at)
+    belongs = (cell == cells[:, None]) * weight
+    normal = np.einsum("pn,qn,cn->cpq", slope, slope, belongs, optimize=True)
+    right = np.einsum("pn,n,cn->cp", slope, gap, belongs, optimize=True)
+    step = solved(np.einsum("kc,cpq->kpq", counts, normal), counts @ right)
+    return np.clip(at + step, model.low, model.high)

@@ -9,10 +9,7 @@ the law is linear in its parameters; a parameter at its bound stays there.
 
 import numpy as np
 
-from experiments.steplaw.joint import Joint, copies
-
-RIDGE = 1e-9  # relative, where a cell left out leaves a parameter unknown
-NUDGE = 1e-5
+from experiments.steplaw.joint import Joint, copies, slopes, solved
 
 
 def without_each(model: Joint, start, log_rate, weight, cell, cells) -> np.ndarray:
@@ -23,24 +20,18 @@ def without_each(model: Joint, start, log_rate, weight, cell, cells) -> np.ndarr
 
 def without_pairs(model: Joint, single, log_rate, weight, cell, cells) -> np.ndarray:
     """Parameters (C, C, p) of the fits without cells i and j, from those without i, `single`."""
-    count = single.shape[-1]
-    nudge = NUDGE * np.eye(count)
-    up, down = (model.log(single[:, None] + s * nudge) for s in (1, -1))
-    slope = np.nan_to_num((up - down) / (2 * NUDGE))  # (C, p, n)
-    held = (single <= model.low + 1e-6) | (single >= model.high - 1e-6)
-    slope = slope * ~held[..., None]
+    slope = slopes(model, single)  # (C, p, n)
     gap = np.nan_to_num(log_rate - model.log(single), posinf=0.0, neginf=0.0)
     belongs = (cell == cells[:, None]).astype(float)  # (C, n)
-    normal = np.einsum("ipn,iqn,n,jn->ijpq", slope, slope, weight, belongs, optimize=True)
-    right = np.einsum("ipn,in,n,jn->ijp", slope, gap, weight, belongs, optimize=True)
+    squares = np.einsum("ipn,iqn->inpq", slope * weight, slope).reshape(len(cells), len(cell), -1)
+    normal = (belongs @ squares).reshape(len(cells), len(cells), *2 * (slope.shape[1],))
+    right = belongs @ np.einsum("ipn,in->inp", slope * weight, gap)
     rest = normal.sum(1, keepdims=True) - normal
     toward = right.sum(1, keepdims=True) - right
     own = np.arange(len(cells))
     rest = rest - normal[own, own][:, None]
     toward = toward - right[own, own][:, None]
-    size = np.einsum("ijpp->ijp", rest)
-    size = np.where(size > 0, RIDGE * size, 1.0)
-    step = np.linalg.solve(rest + size[..., None] * np.eye(count), toward[..., None])[..., 0]
+    step = solved(rest, toward)
     found = np.clip(single[:, None] + np.clip(step, -2, 2), model.low, model.high)
     found[own, own] = single
     return found
