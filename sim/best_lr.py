@@ -15,14 +15,16 @@ import numpy as np
 
 from sim.optimum import EdgeOptimum
 
+CLIFF = 1.0  # ln of the ratio to a neighbour beyond which no parabola is drawn through it
+
 
 class Best(NamedTuple):
     """Best learning rates, arrays over all axes but the learning rates' and the replicates'.
 
     lr, value: at the optimum, nan where it is not found; log_lr_sem, log_value_sem: standard errors
     of their logarithms; edge: the best rate of some replicate lies at the grid's end; unreached: no
-    rate has a finite value; cliff: a neighbour has none, so that lr is the grid's point, whose
-    error then holds the grid's step, uniform within ± one step.
+    rate has a finite value; cliff: a neighbour has none, or one above e times the best, so that lr
+    is the grid's point, whose error then holds the grid's step, uniform within ± one step.
     lr_r, value_r: the same by replicate, on the last axis: for what is computed from several.
     """
 
@@ -59,6 +61,8 @@ def best_lrs(lrs, value_er) -> Best:
     x0, x1, x2 = (log_lr[middle + k] for k in (-1, 0, 1))
     y0, y1, y2 = (np.take_along_axis(y, middle[..., None] + k, -1)[..., 0] for k in (-1, 0, 1))
     x, lowest = _parabola((x0, x1, x2), (y0, y1, y2))
+    with np.errstate(invalid="ignore"):
+        y0, y2 = (np.where(side - y1 > CLIFF, np.inf, side) for side in (y0, y2))
     unreached = ~np.isfinite(np.take_along_axis(y, best[..., None], -1)[..., 0])
     edge = (best == 0) | (best == len(log_lr) - 1)
     lost = unreached | edge

@@ -89,11 +89,13 @@ def test_what_is_never_reached_is_no_optimum():
 
 def test_beside_a_cliff_the_optimum_is_the_grids_with_the_grids_uncertainty():
     value = np.exp(valley([np.log(0.3)]))[0]
-    value[16:] = np.inf  # what is beyond LRS[15] diverges
-    best = best_lrs(LRS, same(value))
-    assert best.cliff
-    assert best.lr == pytest.approx(LRS[15])
-    assert best.log_lr_sem == pytest.approx(np.log(LRS[1] / LRS[0]) / np.sqrt(3))
+    for beyond in (np.inf, 1e20, 3.0):  # what is beyond LRS[15] has diverged, or is about to
+        value[16:] = beyond
+        best = best_lrs(LRS, same(value))
+        assert best.cliff
+        assert best.lr == pytest.approx(LRS[15])
+        assert best.value == pytest.approx(value[15])
+        assert best.log_lr_sem == pytest.approx(np.log(LRS[1] / LRS[0]) / np.sqrt(3))
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
