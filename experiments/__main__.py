@@ -1,4 +1,4 @@
-"""`python -m experiments list | run NAME [--preset …] | reproduce | claims | record NAME`."""
+"""`python -m experiments list | run NAME … | reproduce | claims | record NAME | advise …`."""
 
 import argparse
 import dataclasses
@@ -23,6 +23,9 @@ USAGE = """usage: python -m experiments COMMAND
   reproduce                  the core experiments, then every claim
   claims [--json]            the claims and the verdicts of the last run
   record NAME                keep a longer run's finished data with the code, in experiments/results
+  advise --params N --tokens D [--batch-tokens B] … [--json]
+                             a learning rate and a batch size; `advise --help` lists the settings
+  advise --from-run FILE     the same from your own runs: a CSV of batch, lr, loss
 
   --out DIR                  where results go (default: out)
   --data-dir DIR             real data (default: $SURGE_DATA)"""
@@ -124,6 +127,12 @@ def _record(arguments: list[str]) -> int:
     return 0
 
 
+def _advise(arguments: list[str]) -> int:
+    from experiments import advise_command
+
+    return advise_command.main(arguments)
+
+
 def _named(command: str, arguments: list[str]) -> tuple[Experiment, list[str]]:
     """The experiment that a command names first, and the arguments after it."""
     if not arguments or arguments[0].startswith("-"):
@@ -133,6 +142,7 @@ def _named(command: str, arguments: list[str]) -> tuple[Experiment, list[str]]:
 
 COMMANDS = {
     "list": _list, "run": _run, "reproduce": _reproduce, "claims": _claims, "record": _record,
+    "advise": _advise,
 }  # fmt: skip
 
 
