@@ -89,7 +89,7 @@ def test_what_is_never_reached_is_no_optimum():
 
 def test_beside_a_cliff_the_optimum_is_the_grids_with_the_grids_uncertainty():
     value = np.exp(valley([np.log(0.3)]))[0]
-    for beyond in (np.inf, 1e20, 3.0):  # what is beyond LRS[15] has diverged, or is about to
+    for beyond in (np.inf, 1e20, 5.0):  # what is beyond LRS[15] has diverged, or is about to
         value[16:] = beyond
         best = best_lrs(LRS, same(value))
         assert best.cliff
