@@ -60,9 +60,9 @@ def best_lrs(lrs, value_er) -> Best:
     middle = np.clip(best, 1, len(log_lr) - 2)
     x0, x1, x2 = (log_lr[middle + k] for k in (-1, 0, 1))
     y0, y1, y2 = (np.take_along_axis(y, middle[..., None] + k, -1)[..., 0] for k in (-1, 0, 1))
-    x, lowest = _parabola((x0, x1, x2), (y0, y1, y2))
     with np.errstate(invalid="ignore"):
         y0, y2 = (np.where(side - y1 > CLIFF, np.inf, side) for side in (y0, y2))
+    x, lowest = _parabola((x0, x1, x2), (y0, y1, y2))
     unreached = ~np.isfinite(np.take_along_axis(y, best[..., None], -1)[..., 0])
     edge = (best == 0) | (best == len(log_lr) - 1)
     lost = unreached | edge
