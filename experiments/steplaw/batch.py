@@ -93,10 +93,10 @@ def _curves(data: Long, value: xr.DataArray) -> xr.Dataset:
     )
     rates = [_rate(name, grid, value).reshape(fine.shape) for name in LAWS]
     columns = {
-        "curve_lr": (("batch_law", "curve_cell", "curve_fine"), np.array(rates, np.float32)),
-        "curve_batch": (("curve_cell", "curve_fine"), fine),
+        "drawn_lr": (("batch_law", "drawn_cell", "drawn_fine"), np.array(rates, np.float32)),
+        "drawn_batch": (("drawn_cell", "drawn_fine"), fine),
     }
-    return xr.Dataset(columns, {"batch_law": list(LAWS), "curve_cell": data.cells})
+    return xr.Dataset(columns, {"batch_law": list(LAWS), "drawn_cell": data.cells})
 
 
 def _rate(name: str, slices: xr.Dataset, value: xr.DataArray) -> np.ndarray:
@@ -111,7 +111,7 @@ def _strangers(slices: xr.Dataset, least: int, value: xr.DataArray) -> xr.Datase
     ways = {"total": moe, "active": moe.assign(N=moe["N_active"])}
     lost = [[regret(moe, np.log(_rate(n, w, value))).mean() for w in ways.values()] for n in LAWS]
     columns = {
-        "moe_regret": (("batch_law", "counted"), np.array(lost)),
+        "moe_regret": (("batch_law", "moe_counted"), np.array(lost)),
         "moe_slices": ((), len(moe.cell)),
     }
-    return xr.Dataset(columns, {"batch_law": list(LAWS), "counted": list(ways)})
+    return xr.Dataset(columns, {"batch_law": list(LAWS), "moe_counted": list(ways)})
