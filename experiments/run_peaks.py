@@ -1,0 +1,77 @@
+"""Where a curve of best learning rates over batch sizes peaks, how far it falls, how a peak drifts.
+
+All is computed for each replicate of a grid by itself, so that it has a jackknife standard error.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.best_lr import jackknife
+
+SIDE = 2  # batch sizes to either side of the highest through which the parabola goes
+
+
+class Peak(NamedTuple):
+    """batch and lr at the peak; fall: ln of its lr over that at the largest batch; rise: ln of it
+    over that at the smallest batch that has an optimum; each with its standard error (that of ln
+    for batch and lr).  All nan where the peak is not bracketed by batches with an optimum.
+
+    batch_r: the place of the peak by replicate.
+    """
+
+    batch: float
+    log_batch_sem: float
+    lr: float
+    log_lr_sem: float
+    fall: float
+    fall_sem: float
+    rise: float
+    rise_sem: float
+    batch_r: np.ndarray
+
+
+def peak(batch, lr_br) -> Peak:
+    """The peak of ε*(B), by the least-squares parabola of ln ε* in ln B through the highest point
+    and up to two others on either side; the points are chosen once, by all seeds.
+
+    batch: (b,) increasing; lr_br: (b, 1 + G), nan where there is no optimum.
+    """
+    nothing = np.full(np.shape(lr_br)[1], np.nan)
+    known = np.isfinite(lr_br).all(1)
+    x, y = np.log(np.asarray(batch, float))[known], np.log(np.asarray(lr_br, float))[known]
+    top = int(y[:, 0].argmax()) if known.any() else 0
+    if not 0 < top < len(x) - 1:
+        return Peak(*[np.nan] * 8, nothing)
+    near = slice(max(top - SIDE, 0), top + SIDE + 1)
+    bend, tilt, level = np.polyfit(x[near] - x[top], y[near], 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = np.where(bend < 0, -tilt / (2 * bend), np.nan)
+    place = np.clip(np.nan_to_num(place), (x[near] - x[top])[0], (x[near] - x[top])[-1])
+    height = level + tilt * place + bend * place**2
+    fall, rise = y[top] - y[-1], y[top] - y[0]
+    return Peak(
+        float(np.exp(x[top] + place[0])), float(jackknife(place)),
+        float(np.exp(height[0])), float(jackknife(height)),
+        float(fall[0]), float(jackknife(fall)),
+        float(rise[0]), float(jackknife(rise)),
+        np.exp(x[top] + place),
+    )  # fmt: skip
+
+
+def drift(loss, batch_mr) -> tuple[float, float, int]:
+    """γ of B_peak ∝ L^−γ, its standard error, and the number of targets behind it.
+
+    loss: (m,); batch_mr: (m, 1 + G), nan where there is no peak.  Least squares of ln B_peak in
+    ln L; the error adds that of the jackknife (all targets are met by the same runs) and that of
+    the scatter about the line in squares.  nan with under three peaks.
+    """
+    known = np.isfinite(batch_mr).all(1)
+    x, y = np.log(np.asarray(loss, float))[known], np.log(np.asarray(batch_mr, float))[known]
+    if len(x) < 3:
+        return np.nan, np.nan, len(x)
+    centred = x - x.mean()
+    slope = centred @ y / (centred @ centred)
+    left = y[:, 0] - y[:, 0].mean() - slope[0] * centred
+    scatter = np.sqrt(left @ left / (len(x) - 2) / (centred @ centred))
+    return float(-slope[0]), float(np.hypot(jackknife(slope), scatter)), len(x)
