@@ -1,9 +1,11 @@
 """Step Law and its rivals on published language-model runs.
 
-Parts are independent of each other: each takes all runs and gives variables of its own.
+Parts are independent of each other: each takes all runs and gives variables of its own.  Their
+modules are imported when they are run: advice, which reads what they found, has to be quick.
 """
 
 import hashlib
+import importlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,13 +14,9 @@ from pathlib import Path
 
 import xarray as xr
 
-import theory
-from experiments import fit, least_squares
 from experiments.errors import InputError
 from experiments.progress import progress
 from experiments.spec import Experiment, check_seed
-from experiments.steplaw import batch, curves, published, references
-from experiments.steplaw.data import load_runs
 from experiments.store import Store
 
 
@@ -37,11 +35,11 @@ PRESETS = {
     "default": Spec(),
     "paper": Spec(resamples=10_000),
 }
-PARTS: Mapping[str, Callable[[xr.Dataset, Spec], xr.Dataset]] = {
-    "published": published.measure,
-    "slices": batch.measure,
+PARTS: Mapping[str, str] = {  # name → module of this package with `measure(runs, spec)`
+    "published": "published",
+    "slices": "batch",
+    "advice": "advice",
 }
-MODULES = (sys.modules[__name__], theory, fit, least_squares)
 
 
 def validate(spec: Spec) -> None:
@@ -54,20 +52,30 @@ def validate(spec: Spec) -> None:
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     """Every part, each a cell; of the runs themselves nothing is kept, they are not ours."""
+    import theory
+    from experiments import fit, least_squares
+    from experiments.steplaw import curves, references
+    from experiments.steplaw.data import load_runs
+
+    modules = (sys.modules[__name__], theory, fit, least_squares)
     runs, logs = load_runs(data_dir), curves.load_curves(data_dir)
     theirs, found = references.load_references(data_dir), []
     parts: dict[str, Callable[[], xr.Dataset]] = {
-        **{name: partial(measure, runs, spec) for name, measure in PARTS.items()},
+        **{name: partial(_part(module), runs, spec) for name, module in PARTS.items()},
         "curves": partial(curves.measure, logs),
         "references": partial(references.measure, runs, theirs),
     }
     question = asdict(spec) | {"data": [digest(data) for data in (runs, logs, theirs)]}
     with progress("steplaw", len(parts)) as report:
         for name, measure in parts.items():
-            part, recalled = store.cell(f"steplaw-{name}", question, MODULES, measure)
+            part, recalled = store.cell(f"steplaw-{name}", question, modules, measure)
             found.append(part)
             report(name, recalled=recalled)
     return xr.merge(found, join="exact", compat="no_conflicts")
+
+
+def _part(module: str) -> Callable[[xr.Dataset, Spec], xr.Dataset]:
+    return importlib.import_module(f"{__name__}.{module}").measure
 
 
 def digest(runs: xr.Dataset) -> str:
