@@ -91,6 +91,20 @@ def within(value, half_width, band, controls, *, n: int) -> Outcome:
     return Outcome(verdict, farthest, bound, float(np.max(half_width)), n, rejected)
 
 
+def covers(value, low, high, stated, controls, *, n: int, unsure: float) -> Outcome:
+    """Kind *exponent*: does an interval of a fitted constant hold a stated one?
+
+    `controls`: name → a constant that somebody else states, or nobody; each must lie outside.  Ends
+    of a resampled interval are unsure themselves: a stated constant within `unsure` of an end, as a
+    share of the interval's width, decides nothing.  The statistic is the fitted constant, the
+    threshold the stated one, the resolution half the interval.
+    """
+    inside = min(stated - low, high - stated) / (high - low)
+    rejected = {name: not low <= wrong <= high for name, wrong in controls.items()}
+    verdict = FAILS if inside < -unsure else _sharp(inside > unsure, rejected)
+    return Outcome(verdict, float(value), stated, 0.5 * float(high - low), n, rejected)
+
+
 def exceeds(difference, sem, controls, *, n: int, z: float) -> Outcome:
     """Kind *optimality*: is every (paired) difference above zero, by more than z·sem?
 

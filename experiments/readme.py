@@ -52,6 +52,12 @@ GROUPS = {
     "onestep_network/line_search": "the loss itself agrees with second order within 1.5",
     "onestep_network/precision": "ε* measured to 10 % or better, wherever it exists",
     "onestep_network/rival": "a rival law describes ε*(B) of a network within 25 %",
+    "steplaw/fit": "**published language models:** the constants of Step Law, and its form",
+    "steplaw/surface": "the loss is convex in (ln lr, ln B), with one valley and a broad optimum",
+    "steplaw/regret": "what Step Law and its rivals lose against each cell's best run",
+    "steplaw/moe": "… on mixtures of experts, with all parameters or those active",
+    "steplaw/noise": "the noise of a loss belongs to the tokens, and falls as 1/√B",
+    "steplaw/not_public": "what no public run can decide",
 }
 
 

@@ -17,7 +17,7 @@ from theory.symbols import C_flop, D_tok, N_par, loss
 
 BATCHES = ("own", "Step Law's", "best run's", "best for this rate")
 CONSTANTS = ("corrected", "printed")
-BORDER = 1e-12  # ln: a point on the border is not outside
+LR_ONLY = ("openai", "microsoft")  # in the table: OpenAI's batch size is critical, not best
 
 
 def predicted(law: Law, *, n, d, least) -> np.ndarray:
@@ -67,6 +67,33 @@ def comparison(grids: dict[int, Grid], n: np.ndarray, d: np.ndarray) -> xr.Datas
             "batch_from": list(BATCHES), "reading": list(READINGS), "axis": ["lr", "batch"],
         },
     )  # fmt: skip
+
+
+def table(permille: xr.DataArray) -> xr.Dataset:
+    """How near each way comes to the printed table, at one cell: `permille` (rule, constants,
+    batch_from, reading).
+
+    `table_gap`, printed less recomputed, of the rules that are printed, by constants, reading and
+    by where the rules that have only a learning rate (`LR_ONLY`) get their batch size; all others
+    take their own.  `table_rms`, its root mean square; `table_shift` its mean and `table_scatter`
+    the rest: a common shift is another zero than the best run.
+    """
+    printed = {name: rule.permille for name, rule in SCALINGS.items() if rule.permille}
+    kept = permille.sel(rule=list(printed))
+    alone = xr.DataArray([name in LR_ONLY for name in printed], {"rule": list(printed)})
+    gaps = xr.DataArray(list(printed.values()), {"rule": list(printed)}) - xr.where(
+        alone, kept.rename(batch_from="lr_only_batch"), kept.sel(batch_from="own", drop=True)
+    )
+    shift = gaps.mean("rule")
+    names = {"rule": "table_rule"}
+    return xr.Dataset(
+        {
+            "table_gap": gaps.rename(names),
+            "table_rms": np.sqrt((gaps**2).mean("rule")),
+            "table_shift": shift,
+            "table_scatter": np.sqrt(((gaps - shift) ** 2).mean("rule")),
+        }
+    )
 
 
 def _read(grid: Grid, places: np.ndarray, into: np.ndarray) -> None:

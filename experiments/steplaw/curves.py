@@ -71,7 +71,7 @@ def measure(curves: xr.Dataset) -> xr.Dataset:
     size = np.sqrt(np.nanmean(noise**2, 1))
     batches, place = np.unique(runs["batch"].values, return_inverse=True)
     by_batch = [size[place == k] for k in range(len(batches))]
-    slope = np.polyfit(np.log(runs["batch"].values), np.log(size), 1)[0]
+    (slope, _), spread = np.polyfit(np.log(runs["batch"].values), np.log(size), 1, cov=True)
     frame = runs[["N", "lr", "batch", "steps"]].to_dataframe().reset_index(drop=True)
     frame["row"] = np.arange(len(frame))
     slices = [g["row"].to_numpy() for _, g in frame.groupby(["N", "batch", "steps"])]
@@ -82,14 +82,15 @@ def measure(curves: xr.Dataset) -> xr.Dataset:
     half = np.array([1.96 * np.std(found, ddof=1) / np.sqrt(len(found)) for found in shared])
     return xr.Dataset(
         {
-            "curve_noise": ("curve_batch", [np.median(found) for found in by_batch]),
-            "curve_runs": ("curve_batch", [len(found) for found in by_batch]),
+            "curve_noise": ("noise_batch", [np.median(found) for found in by_batch]),
+            "curve_runs": ("noise_batch", [len(found) for found in by_batch]),
             "curve_noise_exponent": ((), slope),
-            "curve_shared": ("curve_group", mean),
-            "curve_shared_half": ("curve_group", half),
-            "curve_slices": ("curve_group", [len(found) for found in shared]),
+            "curve_noise_exponent_sem": ((), np.sqrt(spread[0, 0])),
+            "curve_shared": ("noise_group", mean),
+            "curve_shared_half": ("noise_group", half),
+            "curve_slices": ("noise_group", [len(found) for found in shared]),
         },
-        {"curve_batch": ("curve_batch", batches), "curve_group": list(GROUPS)},
+        {"noise_batch": ("noise_batch", batches), "noise_group": list(GROUPS)},
     )
 
 

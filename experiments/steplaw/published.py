@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from experiments.judge import critical_z
-from experiments.steplaw.comparison import comparison
+from experiments.steplaw.bending import bending
+from experiments.steplaw.comparison import comparison, table
 from experiments.steplaw.convexity import LEVELS, dents, noise_of, second_valleys
 from experiments.steplaw.experts import experts
 from experiments.steplaw.grid import grids
@@ -58,6 +59,8 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     def chosen(rows: np.ndarray) -> dict:
         return {int(row): of_cells[int(row)] for row in rows}
 
+    compared = comparison(chosen(dense), n[dense], d[dense])
+    test = int(np.flatnonzero(cells["held_out"].values)[0])
     noise, z = noise_of(of_cells), critical_z(COMPARED)
     about = xr.Dataset(
         {
@@ -76,9 +79,15 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
             _by_threshold(runs, spec),
             _by_estimator(runs, spec, {REGION: surface, NARROW: narrow}, n, d),
             surface.rename({name: f"surface_{name}" for name in surface.data_vars}),
+            bending(
+                by_cell(near_best(runs.isel(run=np.flatnonzero(subsets(runs)["all 41"])))),
+                spec.resamples,
+                spec.seed,
+            ),
             dents(of_cells, noise, z),
             second_valleys(of_cells, noise, z),
-            comparison(chosen(dense), n[dense], d[dense]).rename(cell="dense_cell"),
+            compared.rename(cell="dense_cell"),
+            table(compared["permille"].sel(cell=test, drop=True)),
             experts(chosen(moe), n[moe], active[moe], d[moe], surface["optimum"].values[moe]),
         ],
         join="outer",

@@ -71,12 +71,19 @@ def widths(coefficients: np.ndarray) -> np.ndarray:
     return np.where(((det > 0) & (d > 0))[..., None], found, np.nan)
 
 
+def bowl(coefficients: np.ndarray) -> np.ndarray:
+    """The lesser curvature of the surface, of ln loss per e-fold squared; above 0: convex."""
+    d, e, f = np.moveaxis(coefficients, -1, 0)[3:]
+    return d + f - np.hypot(d - f, e)
+
+
 WIDTHS = ("lr at this B", "B at this lr", "lr", "B")
 
 
 def surfaces(runs: xr.Dataset, copies: int, seed: int, region: float = REGION) -> xr.Dataset:
     """By cell: ln lr and ln B of the optimum with 95 % intervals and covariance, the slope of the
-    valley d ln lr/d ln B, the plateau's widths with intervals, the share of draws with an optimum;
+    valley d ln lr/d ln B, the lesser curvature and the plateau's widths with intervals, the share
+    of draws with an optimum;
     and `noise`, the scatter of ln loss about all surfaces."""
     cells = np.unique(runs["cell"].values)
     columns = [runs[name].values for name in ("lr", "batch", "loss")]
@@ -122,6 +129,9 @@ def _row(fit: Surface | None, noise: float, normal: np.ndarray) -> dict[str, np.
         "width_low": reach[0],
         "width_high": reach[1],
         "valley": np.array(-e / (2 * d)),
+        "bowl": bowl(fit.coefficients),
+        "bowl_low": np.quantile(bowl(drawn), 0.025),
+        "bowl_high": np.quantile(bowl(drawn), 0.975),
         "held": np.array(there.mean()),
     }
 
