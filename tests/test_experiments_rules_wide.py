@@ -44,7 +44,7 @@ def test_a_pair_that_both_experiments_try_is_tried_at_another_size():
 
 
 def test_sizes_reach_from_2_to_1024_and_matrices_are_matrices():
-    sizes = [case.size(problem) for case in wide.CASES.values() for problem in SIZES]
+    sizes = [case.size(p) for case in wide.CASES.values() for p in SIZES if case.tried(p)]
     assert (min(sizes), max(sizes)) == (2, 1024)
     shapes = {
         case.at(case.size(problem))["shape"]
@@ -52,13 +52,13 @@ def test_sizes_reach_from_2_to_1024_and_matrices_are_matrices():
         for problem in SIZES
         if case.of_matrices and case.tried(problem)
     }
-    assert {(32, 32), (4, 17)} <= shapes
+    assert {(16, 16), (4, 17)} <= shapes
     assert min(min(shape) for shape in shapes) > 1
 
 
 def test_signs_with_a_memory_are_measured_as_long_as_they_move():
     lion, signum = (wide.CASES[name].batches(wide.BATCHES) for name in ("lion", "signum(0.9)"))
-    assert lion == (1, 3, 10, 30, 100)
+    assert lion == (1, 3, 10, 30)
     assert signum == (*lion, 10**4)
     assert core.CASES["lion"].batches((1, 10, 100, 1000)) == (1, 10)
 
