@@ -5,7 +5,8 @@ two rules (`claims_quadratic`) and of all (`claims_rules`, `claims_rules_wide`),
 correlated noise moves the peak (`claims_correlated_peak`), from how far approximate laws are off
 (`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
 that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from
-what Step Law says of published language-model runs (`claims_steplaw`).
+what Step Law says of published language-model runs (`claims_steplaw`) and what these say of the
+learning rate at a given batch size (`claims_steplaw_batch`).
 """
 
 import json
@@ -25,7 +26,9 @@ from experiments.claims_quadratic import QUADRATIC_CLAIMS
 from experiments.claims_rivals import RIVAL_CLAIMS
 from experiments.claims_rules import RULES_CLAIMS
 from experiments.claims_rules_wide import RULES_WIDE_CLAIMS
+from experiments.claims_se_line import SE_LINE_CLAIMS
 from experiments.claims_steplaw import STEPLAW_CLAIMS
+from experiments.claims_steplaw_batch import STEPLAW_BATCH_CLAIMS
 from experiments.claims_theory import theory_claims
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
 
@@ -45,6 +48,8 @@ def all_claims() -> tuple[Claim, ...]:
         *NONGAUSSIAN_CLAIMS,
         *RIVAL_CLAIMS,
         *STEPLAW_CLAIMS,
+        *SE_LINE_CLAIMS,
+        *STEPLAW_BATCH_CLAIMS,
     )
 
 

@@ -58,6 +58,22 @@ GROUPS = {
     "steplaw/moe": "… on mixtures of experts, with all parameters or those active",
     "steplaw/noise": "the noise of a loss belongs to the tokens, and falls as 1/√B",
     "steplaw/not_public": "what no public run can decide",
+    "se_line/gentle_line": "**whole runs:** SGD, 2 % of each step's best rate: 1/S is a line in 1/E",
+    "se_line/gentle_scale": "… whose B_noise is the flow's mean tr(HΣ)/GᵀHG, within 10 %",
+    "se_line/greedy_line": "… and with each step's best rate, the line within 15 %",
+    "se_line/greedy_scale": "… and its B_noise within 1.5",
+    "se_line/line": "fewest steps over constant learning rates: the line within 15 %",
+    "se_line/scale": "… its B_noise is a mean noise scale of the run, within 1.5",
+    "se_line/peak": "… its B_noise is where ε*(B) of these runs peaks, within 1.5",
+    "se_line/never_rises": "the fewest steps never rise again with B",
+    "steplaw/batch_law": "**given a batch size:** a rival law explains η*(B) as well as the best",
+    "steplaw/batch_raw": "… judged on the raw losses",
+    "steplaw/batch_regret": "a rule loses more than the best law, in cells it has not seen",
+    "steplaw/batch_nested": "choosing among the laws costs nothing, in cells not seen",
+    "steplaw/batch_exponent": "the exponent of η*(B), overall and below the knee",
+    "steplaw/batch_decline": "η* is level at large batches and does not fall",
+    "steplaw/batch_noise": "how the noise scale moves with N, D and the loss",
+    "steplaw/batch_moe": "mixtures of experts: total, not active, parameters count",
 }
 
 
