@@ -17,12 +17,11 @@ import numpy as np
 import xarray as xr
 
 from experiments.advise_checks import DECAY, Question, flags_of
+from experiments.advise_recorded import recorded
 from experiments.advise_rivals import rival_rates
-from experiments.errors import InputError
 from experiments.steplaw.family import Family, joint, recalled, variance
 from experiments.steplaw.points import PLATEAU, expected_loss, lost, width_at
 from experiments.steplaw.shapes import D_0, N_0
-from experiments.store import Store
 
 OUT = Path("out")
 
@@ -53,14 +52,6 @@ class Advice(NamedTuple):
         return self._asdict() | {k: getattr(self, k)._asdict() for k in ("lr", "batch_tokens")}
 
 
-def recorded(out: Path = OUT) -> xr.Dataset:
-    """The dataset of `steplaw`, of the last run in `out` or as it came with the code."""
-    found = Store(out).load("steplaw")
-    if found is None or "advice_lr_copies" not in found:
-        raise InputError("there are no fits of steplaw: make them with `run steplaw` from its data")
-    return found
-
-
 def advise(
     *,
     params: float,
@@ -82,7 +73,7 @@ def advise(
     asked = Question(
         params, tokens, batch_tokens, weight_decay, warmup_steps, moe_total_params, batch_multiple
     ).checked()
-    data = recorded() if dataset is None else dataset
+    data = recorded(OUT) if dataset is None else dataset
     rates, sizes = recalled("lr", data), recalled("batch", data)
     n, d, one = np.array([asked.size]), np.array([float(tokens)]), np.ones(1)
     size_error, best = variance(sizes.predict(n, d, one)), _best(sizes, n, d, one)

@@ -8,7 +8,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from experiments.advise import Advice, Range, advise, recorded
+from experiments.advise import Advice, Range, advise
+from experiments.advise_recorded import recorded
 from experiments.errors import InputError
 
 

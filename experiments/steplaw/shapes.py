@@ -90,12 +90,24 @@ def _form(rival: str) -> sp.Symbol | None:
 
 
 @cache
-def _curve(rival: str) -> tuple[Callable[..., np.ndarray], ...]:
-    """ln law at ε_max = B_noise = 1, and its slopes along ln B and ln of the form."""
-    law, form = RIVALS[rival].law, _form(rival) or alpha
-    log = sp.log(law.expr.subs({eps_max: 1, B_noise: 1}))
-    parts = (log, B * sp.diff(log, B), form * sp.diff(log, form))
-    return tuple(sp.lambdify((B, form), part, modules=["scipy", "numpy"]) for part in parts)
+def _curve(rival: str) -> Callable[..., np.ndarray]:
+    """ln law at ε_max = B_noise = 1, of B and the form."""
+    return _compiled(rival, sp.log(_alone(rival)))
+
+
+@cache
+def _slopes(rival: str) -> tuple[Callable[..., np.ndarray], ...]:
+    """Its derivatives along ln B and ln of the form."""
+    log, form = sp.log(_alone(rival)), _form(rival) or alpha
+    return tuple(_compiled(rival, s * sp.diff(log, s)) for s in (B, form))
+
+
+def _alone(rival: str) -> sp.Expr:
+    return RIVALS[rival].law.expr.subs({eps_max: 1, B_noise: 1})
+
+
+def _compiled(rival: str, expression: sp.Expr) -> Callable[..., np.ndarray]:
+    return sp.lambdify((B, _form(rival) or alpha), expression, modules=["scipy", "numpy"])
 
 
 class Design(NamedTuple):
@@ -120,10 +132,10 @@ def log_lr(at: Design, theta: np.ndarray, *, slopes: bool = False):
     form = np.exp(theta[:, -1:]) if _form(at.shape.rival) is not None else np.ones((len(theta), 1))
     place = at.beta - _times(at.z, theta[:, scales : scales + noises])
     ratio = np.exp(np.clip(place, -30, 30))
-    curve, along, shape = _curve(at.shape.rival)
-    value = _times(at.x, theta[:, :scales]) + curve(ratio, form)
+    value = _times(at.x, theta[:, :scales]) + _curve(at.shape.rival)(ratio, form)
     if not slopes:
         return value
+    along, shape = _slopes(at.shape.rival)
     parts = [np.broadcast_to(at.x, (*value.shape, scales))]
     parts.append(-np.broadcast_to(along(ratio, form), value.shape)[..., None] * at.z)
     if _form(at.shape.rival) is not None:
