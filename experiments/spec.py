@@ -43,6 +43,8 @@ NAMES = (
     "onestep_nongaussian",
     "rivals",
     "steplaw",
+    "whole_runs",
+    "se_line",
 )
 
 
