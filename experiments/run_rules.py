@@ -18,7 +18,8 @@ SIDE = int(D**0.5)  # rules of matrices read θ as a square one
 
 
 class RunRule(NamedTuple):
-    """A rule of `sim.rules` with its parameters and decoupled weight decay; range of rates."""
+    """A rule of `sim.rules` with its parameters and decoupled weight decay; the range of rates, and
+    the one at which it trains to where others branch off (None: nothing branches off)."""
 
     rule: str
     low: float
@@ -26,17 +27,18 @@ class RunRule(NamedTuple):
     parameters: Mapping[str, Any] = {}
     decay: float = 0.0
     linear: bool = False
+    reference: float | None = None
 
 
 RULES: Mapping[str, RunRule] = {
-    "sign": RunRule("sign", 0.004, 1.2),
-    "adam": RunRule("adam", 0.006, 3.2, {"beta1": 0.9, "beta2": 0.999}),
-    "sgd": RunRule("sgd", 0.01, 3.0, linear=True),
+    "sign": RunRule("sign", 0.004, 1.2, reference=0.03),
+    "adam": RunRule("adam", 0.006, 3.2, {"beta1": 0.9, "beta2": 0.999}, reference=0.03),
+    "sgd": RunRule("sgd", 0.01, 3.0, linear=True, reference=0.4),
     "momentum": RunRule("momentum", 0.01, 40.0, {"beta1": 0.9}, linear=True),
     "signum": RunRule("signum", 0.004, 3.2, {"beta1": 0.9}),
     "lion": RunRule("lion", 0.004, 3.2, {"beta1": 0.9, "beta2": 0.99}),
     "rmsprop": RunRule("rmsprop", 0.004, 3.2, {"beta2": 0.999}),
-    "adamw": RunRule("adam", 0.006, 3.2, {"beta1": 0.9, "beta2": 0.999}, decay=0.1),
+    "adamw": RunRule("adam", 0.006, 3.2, {"beta1": 0.9, "beta2": 0.999}, decay=0.01),
     "adagrad": RunRule("adagrad", 0.02, 10.0),
     "adafactor": RunRule("adafactor", 0.004, 3.2, {"shape": (SIDE, SIDE)}),
     "muon": RunRule("muon", 0.01, 5.0, {"shape": (SIDE, SIDE), "beta1": 0.9}),
@@ -46,8 +48,12 @@ RULES: Mapping[str, RunRule] = {
 def learning_rates(name: str, problem: Quadratic, ratio: float) -> np.ndarray:
     """Rates at which the rule called `name` is tried on a problem, `ratio` apart."""
     case = RULES[name]
-    unit = 1.0
-    if case.linear:
-        unit = 1.0 / float(np.linalg.eigvalsh(np.asarray(dense(problem.hessian), float))[-1])
     count = int(np.ceil(np.log(case.high / case.low) / np.log(ratio))) + 1
-    return unit * case.low * ratio ** np.arange(count)
+    return unit(name, problem) * case.low * ratio ** np.arange(count)
+
+
+def unit(name: str, problem: Quadratic) -> float:
+    """What the rates of the rule called `name` are multiples of."""
+    if not RULES[name].linear:
+        return 1.0
+    return 1.0 / float(np.linalg.eigvalsh(np.asarray(dense(problem.hessian), float))[-1])
