@@ -154,6 +154,12 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("muon", "large_matrix"): (0.8488e-3, 0.7979e-3),
     ("muon", "equal_singular_values"): (3**-0.5, 0.5**0.5),
     ("muon", "nuclear_curvature"): (0.5**0.5, 2**0.5),
+    ("run_sgd", "stable"): (-3 / 2, 45 / 2),
+    ("closure", "closed"): (0.4042, 0),
+    ("closure", "zero_means"): (0.2997, -0.1335),
+    ("drift_along_run", "gradient_flow"): (1.0014, 0.9836),
+    ("drift_along_run", "constant_noise"): (2, 1),
+    ("drift_along_run", "power_decay"): (3 / 2, 1),
 }
 
 

@@ -87,3 +87,10 @@ NUCLEAR_CURVATURE = Hypothesis(
 )
 NORM_SURGING = Hypothesis("norm_surging", "B_simple > 2B_noise")
 COMMON_MEAN = Hypothesis("common_mean", "all coordinates share one |μ_i|")
+CLOSED = Hypothesis(
+    "closed", "the parameters and the batch gradient are jointly Gaussian at every step"
+)
+STABLE = Hypothesis("stable", "ελ < 2 for every eigenvalue λ of the Hessian")
+GRADIENT_FLOW = Hypothesis("gradient_flow", "small steps along the mean gradient, θ̇ = −G")
+CONSTANT_NOISE = Hypothesis("constant_noise", "per-sample noise does not change along the run")
+POWER_DECAY = Hypothesis("power_decay", "the loss falls as a power of the time of the flow")

@@ -119,6 +119,25 @@ dL_max = _symbol("DeltaL_max", "largest expected decrease of the loss", "loss", 
 B_noise = _symbol("B_noise", "noise scale", "samples", positive=True)
 B_new = _symbol("B_new", "another batch size", "samples", positive=True)
 
+# Whole runs on a quadratic, along one eigenvector or coordinate
+lambda_k = _symbol("lambda_k", "an eigenvalue of the Hessian", "loss/param²", positive=True)
+m_k = _symbol("m_k", "mean of a parameter", "param", real=True)
+P_k = _symbol("P_k", "variance of a parameter over runs", "param²", positive=True)
+a_k = _symbol("a_k", "slope of E[V] in the mean of its argument", "param/loss", positive=True)
+v_e = _symbol("v_e", "variance of V that no linear function of its argument explains", "1",
+              positive=True)  # fmt: skip
+K_steps = _symbol("K_steps", "steps of a run", "steps", positive=True, integer=True)
+N_v = _symbol("N_v", "descent Gᵀv along a direction v", "loss", positive=True)
+K_G = _symbol("K_G", "a quadratic form GᵀKG of the gradient", "1", positive=True)
+K_v = _symbol("K_v", "GᵀKHv, half the rate at which it falls along v", "1", real=True)
+p_t = _symbol("p_t", "exponent of a loss that falls as t^(−p_t)", "1", positive=True)
+lambda_max = _symbol("lambda_max", "largest eigenvalue of the Hessian", "loss/param²",
+                     positive=True)  # fmt: skip
+lambda_min = _symbol("lambda_min", "smallest eigenvalue of the Hessian", "loss/param²",
+                     positive=True)  # fmt: skip
+a_s = _symbol("a_s", "exponent of a spectrum λ_k = k^(−a_s)", "1", positive=True)
+b_s = _symbol("b_s", "exponent of a start θ_k² = k^(−b_s)", "1", real=True)
+
 # Steps against samples
 steps = _symbol("S_steps", "optimizer steps to a given loss", "steps", positive=True)
 S_min = _symbol("S_min", "fewest steps, at infinite batch", "steps", positive=True)

@@ -40,6 +40,9 @@ ORDER = (
     "normalised",
     "adafactor",
     "muon",
+    "run_sgd",
+    "closure",
+    "drift_along_run",
 )
 
 BEGINS = {  # the groups of a table of contents, by the theorem that each begins with
@@ -49,6 +52,7 @@ BEGINS = {  # the groups of a table of contents, by the theorem that each begins
     "large_batch": "Where ε* peaks and where it saturates",
     "rivals": "Rival laws",
     "ratio": "Ratios of averages, whole matrices",
+    "run_sgd": "Whole runs on a quadratic",
 }
 
 
