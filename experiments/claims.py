@@ -6,7 +6,8 @@ correlated noise moves the peak (`claims_correlated_peak`), from how far approxi
 (`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
 that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from
 what Step Law says of published language-model runs (`claims_steplaw`) and what these say of the
-learning rate at a given batch size (`claims_steplaw_batch`).
+learning rate at a given batch size (`claims_steplaw_batch`), and from what whole runs do
+(`claims_whole_runs`).
 """
 
 import json
@@ -30,6 +31,7 @@ from experiments.claims_se_line import SE_LINE_CLAIMS
 from experiments.claims_steplaw import STEPLAW_CLAIMS
 from experiments.claims_steplaw_batch import STEPLAW_BATCH_CLAIMS
 from experiments.claims_theory import theory_claims
+from experiments.claims_whole_runs import WHOLE_RUNS_CLAIMS
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
 
 ABSENT = Outcome(NOT_RUN, 0.0, 0.0, 0.0, 0, {})
@@ -48,6 +50,7 @@ def all_claims() -> tuple[Claim, ...]:
         *NONGAUSSIAN_CLAIMS,
         *RIVAL_CLAIMS,
         *STEPLAW_CLAIMS,
+        *WHOLE_RUNS_CLAIMS,
         *SE_LINE_CLAIMS,
         *STEPLAW_BATCH_CLAIMS,
     )
