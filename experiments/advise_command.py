@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.table import Table
 from experiments.advise import Advice, Range, advise
 from experiments.advise_recorded import recorded
 from experiments.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.advise_table import TableAdvice
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,7 @@ def main(arguments: list[str]) -> int:
     """Print the advice; InputError for bad input."""
     asked = tyro.cli(Settings, prog="python -m experiments advise", args=arguments)
     if asked.from_run is not None:
-        from experiments.advise_table import from_run
-
-        found = from_run(asked.from_run, params=asked.params, tokens=asked.tokens)
-        print(json.dumps(found.as_dict(), indent=1) if asked.json else found.text())
-        return 0
+        return _table(asked)
     if asked.params is None or asked.tokens is None:
         raise InputError("advise needs --params and --tokens, or --from-run FILE")
     found = advise(
@@ -67,6 +67,43 @@ def main(arguments: list[str]) -> int:
     else:
         show(found, given=asked.batch_tokens is not None)
     return 0
+
+
+def _table(asked: Settings) -> int:
+    from experiments.advise_table import from_run
+
+    found = from_run(
+        asked.from_run or "",
+        params=asked.params,
+        tokens=asked.tokens,
+        batch=asked.batch_tokens,
+        multiple=asked.batch_multiple,
+    )
+    if asked.json:
+        print(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+        return 0
+    if found.advice.rule != "none":
+        show(found.advice, given=asked.batch_tokens is not None)
+    else:
+        print(found.advice.flags[0])
+    show_evidence(found)
+    return 0
+
+
+def show_evidence(found: "TableAdvice") -> None:
+    """What the table decides, and where to run next."""
+    print(f"laws: {found.verdict}")
+    names = ", ".join(f"{name} ({weight:.0%})" for name, weight in found.survivors.items())
+    if names:
+        print(f"  {'not told apart' if len(found.survivors) > 1 else 'left'}: {names}")
+    for name, why in found.excluded.items():
+        print(f"  excluded: {name}: {why}")
+    after = found.next_run
+    if after is not None:
+        print(
+            f"run next: batch {number(after.batch)} at rates around {number(after.lr)}, where the "
+            f"laws say {number(after.low)} to {number(after.high)} ({after.nats:.2g} nats)"
+        )
 
 
 def show(found: Advice, *, given: bool) -> None:
