@@ -1,10 +1,11 @@
 """Claims on costly update rules on all nine pairs of Hessian and noise, as in `claims_rules`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from experiments import wide_cases
 from experiments.claims_rules import law_claims
-from experiments.judge import HOLDS
+from experiments.judge import FAILS, HOLDS, INCONCLUSIVE
 
 # Where correlation is not seen, by the laws: it moves ε* of Muon with momentum by about 1 %, which
 # is less than the 2 % claimed of its law.
@@ -13,4 +14,16 @@ UNSEEN: Mapping[tuple[str, str], str] = {
     ("muon(0.9)", "low_rank_shaped"): HOLDS,
 }
 
-RULES_WIDE_CLAIMS = tuple(law_claims("onestep_rules_wide", wide_cases.cases(), UNSEEN))
+# Expected to hold before the first run.  Where the noise of a diagonal Hessian's coordinates is as
+# unequal as its curvatures, ε* of Muon's law is 12 % off at 16 × 16 (3 % with momentum); RMSProp on
+# diagonal_independent was measured to 1.3 % only.
+FOUND: Mapping[str, str] = {
+    "onestep_rules_wide/law/muon/diagonal_shaped": FAILS,
+    "onestep_rules_wide/law/muon(0.9)/diagonal_shaped": FAILS,
+    "onestep_rules_wide/law/rmsprop(0.95)/diagonal_independent": INCONCLUSIVE,
+}
+
+RULES_WIDE_CLAIMS = tuple(
+    replace(claim, expected=FOUND.get(claim.id, claim.expected))
+    for claim in law_claims("onestep_rules_wide", wide_cases.cases(), UNSEEN)
+)
