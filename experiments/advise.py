@@ -20,7 +20,7 @@ from experiments.advise_checks import DECAY, Question, flags_of
 from experiments.advise_recorded import recorded
 from experiments.advise_rivals import rival_rates
 from experiments.steplaw.family import Family, joint, recalled, variance
-from experiments.steplaw.points import PLATEAU, expected_loss, lost, width_at
+from experiments.steplaw.points import PLATEAU, expected_loss, width_at
 from experiments.steplaw.shapes import D_0, N_0
 
 OUT = Path("out")
@@ -87,7 +87,7 @@ def advise(
         width_at(data[f"advice_{kind}_width"].values, n, d, where)
         for kind, where in (("lr", at), ("batch", one))
     ]
-    cost = float(lost(widths[1], np.log(at / best))[0])
+    cost = float(np.interp(np.log(batch / best), data["advice_cost_at"], data["advice_cost"]))
     regret = _expected(data, "lr", widths[0], error)
     regret += 0.0 if given else _expected(data, "batch", widths[1], size_error) + cost
     box = {
@@ -135,10 +135,14 @@ def _ends(value: float, width: np.ndarray) -> dict[str, float]:
 def rule_of(rates: Family, data: xr.Dataset) -> str:
     """The rule behind the learning rate, in one line."""
     terms = dict(zip(rates.shapes[rates.name].names, rates.estimates[0], strict=True))
-    cells = data.sizes["advice_cell"]
+    beyond = f"; beyond the data as {rates.tail.name}" if rates.tail else ""
     return (
-        f"lr: {rates.name} in ln N, ln D, ln B, fitted to the best rates of "
-        f"{data.sizes['advice_slice']} batch sizes in {cells} grids of runs; at the middle of the "
-        f"data {np.exp(terms['eps_1']):.3g} (N/{N_0:.0e})^{terms['eps_N']:.2f} "
-        f"(D/{D_0:.0e})^{terms['eps_D']:.2f}"
+        (
+            f"lr: {rates.name} in ln N, ln D, ln B, of {data.sizes['advice_slice']} best rates in "
+            f"{data.sizes['advice_cell']} grids{beyond}; near the middle of the data "
+            f"{np.exp(terms['eps_1']):.2g} (N/{N_0:.0e})^{terms['eps_N']:.2f} "
+            f"(D/{D_0:.0e})^{terms['eps_D']:.2f}"
+        )
+        .replace("e+0", "e")
+        .replace("e+", "e")
     )

@@ -49,7 +49,7 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     found |= _optimum(points, valley, rate, size, rates, sizes, draws)
     found |= _widths("lr", points, found, found["advice_regret"][1][0])
     found |= _widths("batch", valley, found, found["advice_batch_regret"][1])
-    found |= _mixtures(runs, rates)
+    found |= _mixtures(runs, rates) | _profile(valley)
     found["advice_range"] = (("advice_end", "advice_axis"), _ranges(points))
     coordinates = {"advice_rule": list(RULES), "advice_side": ["below", "above"],
                    "advice_axis": ["N", "D", "D/N", "batch", "steps"]}  # fmt: skip
@@ -139,6 +139,20 @@ def _optimum(points, valley, rate, size, rates, sizes, draws) -> dict:
     )
 
 
+def _profile(valley: Points) -> dict:
+    """What a batch beside the best costs, in percent: the mean over cells that have runs there."""
+    beside = np.round(np.arange(-3.0, 3.01, 0.1), 10)
+    logs = valley.target + beside[:, None]
+    ends = [np.log(valley.slices[name].values) for name in ("lr_low", "lr_high")]
+    there = (logs >= ends[0]) & (logs <= ends[1])
+    there |= ~there.any(-1, keepdims=True)
+    cost = (regret(valley.slices, logs) * there).sum(-1) / there.sum(-1)
+    below = np.maximum.accumulate(np.where(beside < 0, cost, 0.0)[::-1])[::-1]
+    above = np.maximum.accumulate(np.where(beside > 0, cost, 0.0))
+    rising = np.where(beside < 0, below, above)
+    return {"advice_cost": ("advice_beside", rising), "advice_cost_at": ("advice_beside", beside)}
+
+
 def _rate_at(points: Points, log_batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The slices' ln lr, linearly in ln B at every cell's best batch, and whether neither
     neighbour is a bound."""
@@ -163,9 +177,8 @@ def _mixtures(runs: xr.Dataset, rates: Family) -> dict:
     """Mean regret on mixtures of experts, with N all parameters or those active, in percent."""
     slices = optima(runs.isel(run=np.flatnonzero(runs["kind"].values == "moe")))
     slices = slices.isel(slice=np.flatnonzero(slices["edge"].values == 0))
-    shape, theta = rates.shapes[rates.name], rates.estimates[:1]
     d, batch = slices["D"].values, slices["batch"].values
-    logs = [log_lr(design(shape, slices[n].values, d, batch), theta)[0] for n in ("N", "N_active")]
+    logs = [rates.predict(slices[n].values, d, batch)[1][0] for n in ("N", "N_active")]
     mean = regret(slices, np.array(logs)).mean(-1)
     return {
         "advice_moe_regret": ("advice_counted", mean),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from experiments.steplaw.ends import Tail, bounds_of, end_regrets
 from experiments.steplaw.points import Points
 from experiments.steplaw.selection import Choice
 from experiments.steplaw.shapes import BATCH_SHAPES, RATE_SHAPES, Shape, design, fitted, log_lr
@@ -19,13 +20,15 @@ KINDS = {"lr": RATE_SHAPES, "batch": BATCH_SHAPES}
 class Family(NamedTuple):
     """`shapes`: all of its kind; `name`: the chosen one; `copies` (R, p): by resampled cells;
     `estimates` (E, p): to the optima themselves first, then to other estimates; `alike`: name →
-    (p,), shapes about as good, the chosen one among them."""
+    (p,), shapes about as good, the chosen one among them; `tail`: what continues it beyond
+    the data, if not itself."""
 
     shapes: Mapping[str, Shape]
     name: str
     copies: np.ndarray
     estimates: np.ndarray
     alike: Mapping[str, np.ndarray]
+    tail: Tail | None
 
     def predict(self, n, d, batch) -> list[np.ndarray]:
         """ln of the optimum by copies (R, P), estimates (E, P) and shapes (H, P).
@@ -33,15 +36,28 @@ class Family(NamedTuple):
         n, d: (P,); batch: (P,), or a list of three with rows for each member of those groups.
         """
         batches = batch if isinstance(batch, list) else [batch] * 3
-        chosen, found = self.shapes[self.name], []
-        for theta, size in zip((self.copies, self.estimates), batches[:2], strict=True):
-            found.append(log_lr(design(chosen, n, d, size), theta))
+        found = [
+            self._chosen(theta, n, d, size, alone)
+            for theta, size, alone in zip(
+                (self.copies, self.estimates), batches[:2], (False, True), strict=True
+            )
+        ]
         rows = np.broadcast_to(batches[2], (len(self.alike), *np.shape(n)))
         each = [
             log_lr(design(self.shapes[name], n, d, row), theta[None])[0]
             for (name, theta), row in zip(self.alike.items(), rows, strict=True)
         ]
         return [*found, np.array(each)]
+
+    def _chosen(self, theta, n, d, batch, alone: bool) -> np.ndarray:
+        """The chosen shape, continued; `alone`: by the tail as fitted, not by its own copies."""
+        shape, tail = self.shapes[self.name], self.tail
+        if tail is None:
+            return log_lr(design(shape, n, d, batch), theta)
+        value = log_lr(design(shape, *tail.inside(n, d, batch)), theta)
+        other = np.broadcast_to(tail.theta, (len(theta), len(tail.theta)))
+        change = tail.beyond(self.shapes[tail.name], other if alone else tail.copies, n, d, batch)
+        return value + change
 
 
 def variance(members: list[np.ndarray], counted: np.ndarray | None = None) -> np.ndarray:
@@ -77,15 +93,33 @@ def family(kind: str, points: Points, choice: Choice, draws: np.ndarray, others)
     theta = by_shape[choice.name]
     estimates = [theta, *(fit(choice.name, *other, theta)[0] for other in others.values())]
     copies = fit(choice.name, points.target, points.weight * draws[:, points.cell], theta)
-    return Family(shapes, choice.name, copies, np.array(estimates), by_shape)
+    tail = None
+    if kind == "lr":
+        rms = end_regrets(points, shapes, choice.name)
+        name = list(shapes)[int(rms.argmin())]
+        own = fit(name, points.target, points.weight)[0]
+        own_copies = fit(name, points.target, points.weight * draws[:, points.cell], own)
+        tail = Tail(name, bounds_of(points), own, own_copies, rms)
+    return Family(shapes, choice.name, copies, np.array(estimates), by_shape, tail)
 
 
 def stored(kind: str, found: Family) -> dict:
     """The variables that `recalled` reads."""
     longest = max(len(theta) for theta in found.alike.values())
     table = [np.pad(t, (0, longest - len(t)), constant_values=np.nan) for t in found.alike.values()]
-    key = f"advice_{kind}"
-    return {
+    key, tail = f"advice_{kind}", {}
+    if found.tail is not None:
+        tail = {
+            f"{key}_tail": found.tail.name,
+            f"{key}_bounds": (("advice_end", "advice_bounded"), found.tail.bounds),
+            f"{key}_tail_rms": ("advice_tried", found.tail.rms),
+            f"{key}_tail_theta": (f"{key}_tail_p", found.tail.theta),
+            f"{key}_tail_copies": (
+                ("advice_resample", f"{key}_tail_p"),
+                found.tail.copies.astype(np.float32),
+            ),
+        }
+    return tail | {
         f"{key}_name": found.name,
         f"{key}_alike": (f"{key}_shape", list(found.alike)),
         f"{key}_alike_theta": ((f"{key}_shape", f"{key}_longest"), np.array(table)),
@@ -101,10 +135,20 @@ def recalled(kind: str, dataset: xr.Dataset) -> Family:
     names = [str(name) for name in dataset[f"{key}_alike"].values]
     rows = dataset[f"{key}_alike_theta"].values
     alike = {n: row[: len(shapes[n].names)] for n, row in zip(names, rows, strict=True)}
+    tail = None
+    if f"{key}_tail" in dataset:
+        tail = Tail(
+            str(dataset[f"{key}_tail"].values),
+            dataset[f"{key}_bounds"].values,
+            dataset[f"{key}_tail_theta"].values,
+            dataset[f"{key}_tail_copies"].values.astype(float),
+            dataset[f"{key}_tail_rms"].values,
+        )
     return Family(
         shapes,
         str(dataset[f"{key}_name"].values),
         dataset[f"{key}_copies"].values.astype(float),
         dataset[f"{key}_estimates"].values,
         alike,
+        tail,
     )

@@ -102,11 +102,6 @@ def width_at(coefficients: np.ndarray, n, d, batch) -> np.ndarray:
     return np.exp(coefficients @ monomials(WIDE, n, d, batch).T)
 
 
-def lost(width: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """Percent of loss at ln distances from the optimum, (P,): a parabola on either side."""
-    return PLATEAU * (beside / np.where(beside < 0, width[0], width[1])) ** 2
-
-
 def expected_loss(width: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Its mean over normal distances, (P,)."""
+    """Percent of loss on average over normal distances in ln from the optimum, (P,): a parabola."""
     return PLATEAU * variance * (width**-2.0).mean(0)

@@ -148,7 +148,9 @@ def _times(columns: np.ndarray, theta: np.ndarray) -> np.ndarray:
     return theta @ columns.T if columns.ndim == 2 else (columns @ theta[..., None])[..., 0]
 
 
-def fitted(at: Design, target: np.ndarray, weight: np.ndarray, start=None) -> np.ndarray:
+def fitted(
+    at: Design, target: np.ndarray, weight: np.ndarray, start=None, iterations: int = FEW
+) -> np.ndarray:
     """Least squares of ln lr for K copies of weights (K, P): parameters (K, p).
 
     target: (P,) or (K, P).  Levenberg–Marquardt from `start` (p,), or from several noise scales;
@@ -166,7 +168,10 @@ def fitted(at: Design, target: np.ndarray, weight: np.ndarray, start=None) -> np
     if start is not None:
         parts = np.array_split(np.arange(len(weight)), -(-len(weight) // CHUNK))
         return np.concatenate(
-            [_descend(at, target[k], weight[k], np.tile(start, (len(k), 1)), FEW)[0] for k in parts]
+            [
+                _descend(at, target[k], weight[k], np.tile(start, (len(k), 1)), iterations)[0]
+                for k in parts
+            ]
         )
     tries = [
         _descend(at, target, weight, theta, ITERATIONS) for theta in _starts(at, target, weight)
