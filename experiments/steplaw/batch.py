@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.steplaw.decline import falls, slope_above
-from experiments.steplaw.joint import best, joint
+from experiments.steplaw.joint import B_0, D_0, N_0, best, joint
 from experiments.steplaw.noise_scales import by_loss, lowest_losses, of_cells
 from experiments.steplaw.slices import optima, regret
 from experiments.steplaw.verdicts import LAWS, Long, long_slices, verdicts
@@ -47,7 +47,9 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     draws = np.random.default_rng(spec.seed)
     found = found.merge(of_cells(data, losses, draws)).merge(_curves(data, value))
     found = found.merge(_strangers(slices, spec.steps[main], value))
-    found = found.assign_attrs(main_steps=spec.steps[main])
+    found["batch_main_steps"] = spec.steps[main]
+    for name, middle in (("N", N_0), ("D", D_0), ("B", B_0)):
+        found[f"batch_middle_{name}"] = middle
     return found.merge(slices[list(TABLE)].rename({name: f"slice_{name}" for name in TABLE}))
 
 

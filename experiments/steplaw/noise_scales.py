@@ -20,6 +20,7 @@ from experiments.steplaw.joint import (
     joint,
     reweighted,
     slopes,
+    solved,
 )
 from experiments.steplaw.verdicts import QUANTILES, Long
 from theory.rivals import RIVALS
@@ -27,7 +28,7 @@ from theory.symbols import B_noise
 
 SCALED = tuple(name for name, rival in RIVALS.items() if B_noise in rival.free)
 SCALED = tuple(name for name in SCALED if name != "lower_bound")
-FEWEST = 5  # optima of a cell with a noise scale of its own
+FEWEST = 5  # optima of a cell with a noise scale of its own, and cells with one
 RESAMPLES = 1000
 WIDEST = 1.0  # error of ln B_noise beyond which it is not known
 
@@ -98,13 +99,16 @@ def _slopes(found: dict[str, np.ndarray], draws: np.random.Generator) -> dict:
     there = np.isfinite(found["noise_cell_log"])
     value, n, d, loss = (found[f"noise_cell_{k}"][there] for k in ("log", "N", "D", "loss"))
     count, columns = len(value), {}
+    if count < FEWEST:
+        value, n, d, loss = np.full((4, FEWEST), np.nan)
+        count = FEWEST
     counts = draws.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
     for name, terms in (("tokens", (np.log(n / N_0), np.log(d / D_0))), ("loss", (np.log(loss),))):
         design = np.stack([np.ones(count), *terms], 1)
         normal = np.einsum("kn,ni,nj->kij", counts, design, design, optimize=True)
         right = np.einsum("kn,ni,n->ki", counts, design, value, optimize=True)
-        again = np.linalg.solve(normal, right[..., None])[..., 0]
-        slope, *_ = np.linalg.lstsq(design, value, rcond=None)
+        again = solved(normal, right)
+        slope = solved(design.T @ design, design.T @ value)
         low, high = np.quantile(again, QUANTILES, axis=0)
         left = np.sqrt(np.mean((value - design @ slope) ** 2))
         term = f"noise_{name}_term"

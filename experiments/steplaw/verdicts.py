@@ -154,15 +154,16 @@ def baselines(slices: xr.Dataset) -> list[np.ndarray]:
 
 def scores(rules: np.ndarray, data: Long, counts: np.ndarray) -> dict:
     """Mean, 95th percentile and maximum of regret (rules, n), in %; and how much more than the rule
-    of least mean each loses, with the standard error of a bootstrap over cells."""
+    of least mean each loses. Standard errors are those of a bootstrap over cells."""
     belongs = (data.cell == data.cells[:, None]).astype(float)
     size = counts @ belongs.sum(1)
     finite = np.where(np.isfinite(rules), rules, np.nan)
     mean = rules.mean(1)
     gap = finite - finite[mean[:-1].argmin()]
-    spread = ((gap @ belongs.T) @ counts.T / size).std(1)
+    spread, own = (((x @ belongs.T) @ counts.T / size).std(1) for x in (gap, finite))
     return {
         "batch_regret_mean": ("batch_rule", mean),
+        "batch_regret_sem": ("batch_rule", own),
         "batch_regret_p95": ("batch_rule", np.quantile(finite, 0.95, axis=1)),
         "batch_regret_max": ("batch_rule", rules.max(1)),
         "batch_regret_gap": ("batch_rule", gap.mean(1)),
