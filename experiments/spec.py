@@ -44,7 +44,9 @@ NAMES = (
     "rivals",
     "steplaw",
     "whole_runs",
+    "closure",
     "se_line",
+    "momentum_runs",
 )
 
 
