@@ -15,6 +15,9 @@ from figures import (
     rules,
     saturation,
     sgd,
+    steplaw_fits,
+    steplaw_regret,
+    steplaw_surfaces,
     surge,
 )
 from figures.entry import Entry
@@ -35,5 +38,8 @@ FIGURES: Mapping[str, Entry] = {
         nongaussian,
         rivals,
         rivals_network,
+        steplaw_fits,
+        steplaw_surfaces,
+        steplaw_regret,
     )
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rival_datasets
 import rules_datasets
+import steplaw_published_datasets
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -109,6 +110,7 @@ MADE_UP = {
     "law_errors": rules_datasets.law_errors,
     "onestep_nongaussian": nongaussian,
     "rivals": rival_datasets.rivals,
+    "steplaw": steplaw_published_datasets.steplaw,
 }
 
 
@@ -132,6 +134,8 @@ def small(figure: str) -> xr.Dataset:
         return nongaussian().isel(family=[0])
     if figure == "rules":
         return rules_datasets.rules(("sign",), ("dense_shaped",))
+    if figure.startswith("steplaw"):
+        return made_up("steplaw")
     if figure.startswith("rivals"):
         return rival_datasets.rivals(("digits_mlp",))
     if figure in ("correlated_peak", "law_errors"):

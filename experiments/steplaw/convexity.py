@@ -33,12 +33,15 @@ def _differences(grid: Grid, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def noise_of(grids: dict[int, Grid]) -> np.ndarray:
-    """Noise of ln loss by level of excess, from medians of |third differences|, (levels,)."""
+    """Noise of ln loss by level of excess, from medians of |third differences|, (levels,); a level
+    without any has the noise of the one below it (the lowest: of the next)."""
     both = [_differences(grid, THIRD) for grid in grids.values()]
     size = np.abs(np.concatenate([found for found, _ in both])) / np.sqrt((THIRD**2).sum())
     level = np.digitize(np.concatenate([worst for _, worst in both]), LEVELS) - 1
-    levels = range(len(LEVELS) - 1)
-    return np.array([np.median(size[level == k]) / 0.6745 for k in levels])
+    there = np.unique(level)
+    found = np.array([np.median(size[level == k]) / 0.6745 for k in there])
+    place = np.searchsorted(there, np.arange(len(LEVELS) - 1), side="right") - 1
+    return found[np.maximum(place, 0)]
 
 
 def dents(grids: dict[int, Grid], noise: np.ndarray, z: float) -> xr.Dataset:

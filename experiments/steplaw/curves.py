@@ -63,8 +63,9 @@ def scatter(log_loss: np.ndarray) -> np.ndarray:
 
 def measure(curves: xr.Dataset) -> xr.Dataset:
     """`curve_noise` of one point by batch size, the root mean square over a run's late points,
-    median over runs; `curve_shared`, the mean correlation of the noise of two runs with the same
-    tokens: of one model at two learning rates, of two models; with 95 % intervals over slices."""
+    median over runs, with half its 95 % interval; `curve_shared`, the mean correlation of the noise
+    of two runs with the same tokens: of one model at two learning rates, of two models; with 95 %
+    intervals over slices."""
     noise = scatter(curves["log_loss"].values)
     known = np.isfinite(noise).any(1)
     noise, runs = noise[known], curves.isel(run=np.flatnonzero(known))
@@ -83,6 +84,7 @@ def measure(curves: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(
         {
             "curve_noise": ("noise_batch", [np.median(found) for found in by_batch]),
+            "curve_noise_half": ("noise_batch", [_half(found) for found in by_batch]),
             "curve_runs": ("noise_batch", [len(found) for found in by_batch]),
             "curve_noise_exponent": ((), slope),
             "curve_noise_exponent_sem": ((), np.sqrt(spread[0, 0])),
@@ -92,6 +94,11 @@ def measure(curves: xr.Dataset) -> xr.Dataset:
         },
         {"noise_batch": ("noise_batch", batches), "noise_group": list(GROUPS)},
     )
+
+
+def _half(values: np.ndarray) -> float:
+    """Half the 95 % interval of a median, as of Gaussian values."""
+    return float(1.96 * np.sqrt(np.pi / 2) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _correlations(noise: np.ndarray, groups: list[np.ndarray]) -> list[float]:

@@ -96,14 +96,17 @@ def resampled(count: int, copies: int, seed: int) -> np.ndarray:
 
 
 def fitted(points: Points, copies: int, seed: int) -> xr.Dataset:
-    """`value` by coefficient, with `low` and `high`, 95 % by each resampling."""
+    """`value` by coefficient (NaN where the points do not determine all), with `low` and `high`,
+    95 % by each resampling."""
     one = np.zeros(len(points.cell), int)
     value = regress(points, np.ones((1, 1)), one)[0]
     ends = []
     for how in RESAMPLINGS:
         groups = drawn_by(points, how)
         drawn = regress(points, resampled(groups.max() + 1, copies, seed), groups)
-        ends.append(np.nanquantile(drawn, (0.025, 0.975), 0))
+        known = drawn[np.isfinite(drawn).all(1)]
+        nothing = np.full((2, len(COEFFICIENTS)), np.nan)
+        ends.append(np.quantile(known, (0.025, 0.975), 0) if len(known) else nothing)
     low, high = np.stack(ends, 1)
     return xr.Dataset(
         {

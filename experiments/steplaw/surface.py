@@ -77,6 +77,7 @@ def bowl(coefficients: np.ndarray) -> np.ndarray:
     return d + f - np.hypot(d - f, e)
 
 
+MONOMIALS = ("1", "x", "y", "xx", "xy", "yy")
 WIDTHS = ("lr at this B", "B at this lr", "lr", "B")
 
 
@@ -95,15 +96,23 @@ def surfaces(runs: xr.Dataset, copies: int, seed: int, region: float = REGION) -
     random = np.random.default_rng(seed)
     rows = [_row(fit, noise, random.standard_normal((copies, 6))) for fit in fits]
     stacked = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    dims = {"optimum": ("axis",), "width": ("width_of",), "covariance": ("axis", "axis_too")}
+    dims = {
+        "optimum": ("axis",),
+        "width": ("width_of",),
+        "coefficients": ("monomial",),
+        "covariance": ("axis", "axis_too"),
+    }
     found = {
         name: (("cell", *dims.get(name.removesuffix("_low").removesuffix("_high"), ())), values)
         for name, values in stacked.items()
     }
     return xr.Dataset(
         {**found, "noise": ((), noise), "freedom": ((), freedom)},
-        {"cell": cells, "axis": ["lr", "batch"], "width_of": list(WIDTHS)},
-    )
+        {
+            "cell": cells, "axis": ["lr", "batch"], "width_of": list(WIDTHS),
+            "monomial": list(MONOMIALS),
+        },
+    )  # fmt: skip
 
 
 def _row(fit: Surface | None, noise: float, normal: np.ndarray) -> dict[str, np.ndarray]:
@@ -121,6 +130,7 @@ def _row(fit: Surface | None, noise: float, normal: np.ndarray) -> dict[str, np.
     reach = np.quantile(width[wide], (0.025, 0.975), 0) if enough else np.full((2, 4), np.nan)
     _, _, _, d, e, _ = fit.coefficients
     return {
+        "coefficients": fit.coefficients,
         "optimum": optimum(fit.coefficients, fit.border) + origin,
         "optimum_low": ends[0],
         "optimum_high": ends[1],
