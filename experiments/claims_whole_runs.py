@@ -14,11 +14,11 @@ import xarray as xr
 from experiments import judge
 from experiments.claim import Absent, Claim, select
 from experiments.judge import HOLDS, INCONCLUSIVE, Outcome
+from experiments.run_peaks import T95
 
 PAPER = "Li et al. 2024 (2405.14578)"
 OWN = "found here"
 Z = judge.critical_z(judge.COMPARISONS)
-T95 = 2.131  # Student's t with 15 degrees of freedom, as 16 groups of seeds leave
 LONG = 8.0  # steps
 LEVEL = 1.3  # a curve that falls by less than this factor is called level
 KAPLAN = 1 / 0.21  # 1/α_B

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.best_lr import jackknife
 
+T95 = 2.131  # Student's t, two-sided 95 %, 15 degrees of freedom: 16 groups of seeds
 SIDE = 2  # batch sizes to either side of the highest through which the parabola goes
 
 

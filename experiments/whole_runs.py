@@ -19,7 +19,7 @@ from experiments import run_cells, run_problems, run_rules
 from experiments.errors import InputError
 from experiments.progress import Report, progress
 from experiments.run_cells import GROUPS, branched, measured
-from experiments.run_peaks import drift, peak
+from experiments.run_peaks import T95, drift, peak
 from experiments.run_problems import KINDS
 from experiments.run_rules import RULES
 from experiments.spec import Experiment, check_batches, check_positive, check_seed
@@ -108,7 +108,7 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa:
     result: xr.Dataset = joined.sel(
         problem=list(spec.problems), rule=[*spec.rules, *spec.more_rules]
     )
-    return _with_units(result).assign_attrs(seeds=spec.seeds, groups=GROUPS)
+    return with_units(result).assign_attrs(seeds=spec.seeds, groups=GROUPS, t95=T95)
 
 
 def _pair(
@@ -145,14 +145,14 @@ def _pair(
         recalled &= known
     report(f"{problem}, {rule}", recalled=recalled)
     grid = xr.concat(grids, "batch", join="exact", data_vars="minimal")
-    optima = [_optima(grid["by_target"]), _optima(grid["by_horizon"])]
+    found = [optima(grid["by_target"]), optima(grid["by_horizon"])]
     if branches:
         after = xr.concat(branches, "batch", join="exact", data_vars="minimal", compat="equals")
-        optima += [_optima(after["by_branch"]), after[["branch_step"]]]
-    return xr.merge(optima, join="exact", compat="no_conflicts")
+        found += [optima(after["by_branch"]), after[["branch_step"]]]
+    return xr.merge(found, join="exact", compat="no_conflicts")
 
 
-def _optima(value: xr.DataArray) -> xr.Dataset:
+def optima(value: xr.DataArray) -> xr.Dataset:
     """Best rates by batch size and target (or horizon), their peaks, and the peaks' drift.
 
     `refused`: 0 where there is an optimum, 1 where it lies at the grid's end, 2 where no rate
@@ -183,7 +183,7 @@ def _optima(value: xr.DataArray) -> xr.Dataset:
     return result
 
 
-def _with_units(result: xr.Dataset) -> xr.Dataset:
+def with_units(result: xr.Dataset) -> xr.Dataset:
     units = {"batch": "samples", "target": "loss/start", "horizon": "steps", "after": "steps"}
     for name in map(str, result.variables):
         if name in units:
