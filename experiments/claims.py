@@ -22,6 +22,7 @@ from experiments.claim import Absent, Claim
 from experiments.claims_closure import CLOSURE_CLAIMS
 from experiments.claims_correlated_peak import CORRELATED_PEAK_CLAIMS
 from experiments.claims_law_errors import LAW_ERROR_CLAIMS
+from experiments.claims_momentum_runs import MOMENTUM_RUNS_CLAIMS
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_nongaussian import NONGAUSSIAN_CLAIMS
 from experiments.claims_quadratic import QUADRATIC_CLAIMS
@@ -54,6 +55,7 @@ def all_claims() -> tuple[Claim, ...]:
         *WHOLE_RUNS_CLAIMS,
         *CLOSURE_CLAIMS,
         *SE_LINE_CLAIMS,
+        *MOMENTUM_RUNS_CLAIMS,
         *STEPLAW_BATCH_CLAIMS,
     )
 
