@@ -7,7 +7,9 @@ by `below` on the side of low learning rates and by `above` on the other, where 
 erratic. The posterior of f is Gaussian and in closed form; all slices are solved at once.
 
 Positions are rungs of the ladder, 2 log₂ lr, counted from the slice's best run.
-Source: Wahba 1978 (splines as posterior means). Approximation: noise is independent and Gaussian.
+Source: Wahba 1978 (splines as posterior means). Approximations: noise is independent and Gaussian,
+and one `noise` serves all batch sizes; slices of 64 thousand tokens have two thirds of it and those
+above a million 1.7 times as much, which moves optima by 6 % and no verdict of `verdicts`.
 """
 
 from typing import NamedTuple
