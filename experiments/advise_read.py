@@ -5,6 +5,7 @@ number of tokens, or `params` and `tokens` say which.  The unit of the batch is 
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ ALIKE = 0.01  # relative: two numbers of parameters or tokens that are the same
 LARGEST = 50_000_000  # bytes
 
 
-def read_table(path: Path, params: float | None, tokens: float | None) -> pd.DataFrame:
+def read_table(path: Path, params: float | None, tokens: float | None) -> Any:
     """Rows (batch, lr, loss), sorted, of batches with at least three learning rates.
 
     Errors: InputError, in one line, for a file that is missing or no CSV, lacks a column or rows,
@@ -45,7 +46,7 @@ def read_table(path: Path, params: float | None, tokens: float | None) -> pd.Dat
     return table.sort_values(["batch", "lr", "loss"], ignore_index=True)[["batch", "lr", "loss"]]
 
 
-def _csv(path: Path) -> pd.DataFrame:
+def _csv(path: Path) -> Any:
     try:
         if path.stat().st_size > LARGEST:
             raise InputError(f"{path} is larger than {LARGEST / 1e6:.0f} MB")
@@ -58,13 +59,13 @@ def _csv(path: Path) -> pd.DataFrame:
         raise InputError(f"cannot read {path} as CSV: {error}") from None
 
 
-def _columns(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _columns(table: Any, path: Path) -> Any:
     names = {str(name).strip().lower(): name for name in reversed(table.columns)}
     found = {}
     for ours, theirs in NAMES.items():
         match = next((names[name] for name in theirs if name in names), None)
         if match is not None:
-            found[ours] = pd.to_numeric(table[match], errors="coerce").to_numpy(float)
+            found[ours] = np.asarray(pd.to_numeric(table[match], errors="coerce"), float)
         elif ours not in OPTIONAL:
             raise InputError(f"{path} has no column {ours!r} (or {', '.join(theirs[1:])})")
     kept = pd.DataFrame(found)
@@ -80,7 +81,7 @@ def _columns(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return kept
 
 
-def _of_one_model(table: pd.DataFrame, path: Path, asked: dict) -> pd.DataFrame:
+def _of_one_model(table: Any, path: Path, asked: dict) -> Any:
     for name, value in asked.items():
         if name not in table:
             continue

@@ -7,6 +7,7 @@ with the code; its bytes must have the sha256 of its name.
 
 import io
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -35,26 +36,26 @@ def recorded(out: Path) -> xr.Dataset:
 
 def _read(content: bytes) -> xr.Dataset:
     with h5py.File(io.BytesIO(content)) as file:
-        nodes = {name: file[name] for name in file if name.startswith(PREFIX)}
+        nodes = {str(n): file[n] for n in file if str(n).startswith(PREFIX)}
         arrays = {name: node for name, node in nodes.items() if _holds_values(node)}
         return xr.Dataset(
             {name: (_axes(file, node), _values(node)) for name, node in arrays.items()}
         )
 
 
-def _holds_values(node: h5py.Dataset) -> bool:
+def _holds_values(node: Any) -> bool:
     """netCDF writes axes without labels as empty variables."""
     label = node.attrs.get("NAME", b"")
     return not bytes(label).startswith(b"This is a netCDF dimension but not a netCDF variable")
 
 
-def _axes(file: h5py.File, node: h5py.Dataset) -> tuple[str, ...]:
+def _axes(file: Any, node: Any) -> tuple[str, ...]:
     if "DIMENSION_LIST" in node.attrs:
         return tuple(file[row[0]].name.lstrip("/") for row in node.attrs["DIMENSION_LIST"])
     return (node.name.lstrip("/"),) if node.ndim else ()
 
 
-def _values(node: h5py.Dataset) -> np.ndarray:
+def _values(node: Any) -> np.ndarray:
     text = h5py.check_string_dtype(node.dtype) is not None
     values = node.asstr()[()] if text else node[()]
     kind = node.attrs.get("dtype", "")

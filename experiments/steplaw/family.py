@@ -87,11 +87,12 @@ def family(kind: str, points: Points, choice: Choice, draws: np.ndarray, others)
     alike = [name for rms, name in rank if rms <= AS_GOOD * rank[0][0]]
 
     def fit(name: str, target, weight, start=None) -> np.ndarray:
-        return fitted(design(shapes[name], points.n, points.d, points.batch), target, weight, start)
+        at = design(shapes[name], points.n, points.d, points.batch)
+        return fitted(at, target, weight, start)
 
     by_shape = {name: fit(name, points.target, points.weight)[0] for name in alike}
     theta = by_shape[choice.name]
-    estimates = [theta, *(fit(choice.name, *other, theta)[0] for other in others.values())]
+    estimates = [theta, *(fit(choice.name, t, w, theta)[0] for t, w in others.values())]
     copies = fit(choice.name, points.target, points.weight * draws[:, points.cell], theta)
     tail = None
     if kind == "lr":

@@ -126,21 +126,29 @@ def design(shape: Shape, n, d, batch) -> Design:
     return Design(shape, monomials(shape.scale, n, d, batch), z, np.log(batch / B_0))
 
 
-def log_lr(at: Design, theta: np.ndarray, *, slopes: bool = False):
-    """ln of the learning rate, (K, P), for parameters (K, p); with its slopes (K, P, p)."""
-    scales, noises = at.x.shape[-1], at.z.shape[-1]
-    form = np.exp(theta[:, -1:]) if _form(at.shape.rival) is not None else np.ones((len(theta), 1))
-    place = at.beta - _times(at.z, theta[:, scales : scales + noises])
-    ratio = np.exp(np.clip(place, -30, 30))
-    value = _times(at.x, theta[:, :scales]) + _curve(at.shape.rival)(ratio, form)
-    if not slopes:
-        return value
+def log_lr(at: Design, theta: np.ndarray) -> np.ndarray:
+    """ln of the learning rate, (K, P), for parameters (K, p)."""
+    ratio, form = _place(at, theta)
+    return _times(at.x, theta[:, : at.x.shape[-1]]) + _curve(at.shape.rival)(ratio, form)
+
+
+def _with_slopes(at: Design, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`log_lr` and its slopes along the parameters, (K, P, p)."""
+    value, (ratio, form) = log_lr(at, theta), _place(at, theta)
     along, shape = _slopes(at.shape.rival)
-    parts = [np.broadcast_to(at.x, (*value.shape, scales))]
+    parts = [np.broadcast_to(at.x, (*value.shape, at.x.shape[-1]))]
     parts.append(-np.broadcast_to(along(ratio, form), value.shape)[..., None] * at.z)
     if _form(at.shape.rival) is not None:
         parts.append(np.broadcast_to(shape(ratio, form), value.shape)[..., None])
     return value, np.concatenate(parts, -1)
+
+
+def _place(at: Design, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """B/B_noise, (K, P), and the form, (K, 1)."""
+    scales, noises = at.x.shape[-1], at.z.shape[-1]
+    form = np.exp(theta[:, -1:]) if _form(at.shape.rival) is not None else np.ones((len(theta), 1))
+    place = at.beta - _times(at.z, theta[:, scales : scales + noises])
+    return np.exp(np.clip(place, -30, 30)), form
 
 
 def _times(columns: np.ndarray, theta: np.ndarray) -> np.ndarray:
@@ -204,7 +212,7 @@ def _descend(at: Design, target, weight, theta, iterations: int) -> tuple[np.nda
         return np.where(np.isfinite(total), total, np.inf)
 
     theta, damping = np.array(theta), np.full(len(theta), 1e-3)
-    value, slope = log_lr(at, theta, slopes=True)
+    value, slope = _with_slopes(at, theta)
     depth = depth_of(value)
     eye = np.eye(theta.shape[1])
     for _ in range(iterations):
@@ -221,5 +229,5 @@ def _descend(at: Design, target, weight, theta, iterations: int) -> tuple[np.nda
         damping = np.clip(np.where(better, damping / 8, damping * 8), 1e-10, 1e10)
         if not (gain > SETTLED).any() and (better | (damping > 1e6)).all():
             break
-        value, slope = log_lr(at, theta, slopes=True)
+        value, slope = _with_slopes(at, theta)
     return theta, depth
