@@ -7,7 +7,8 @@ correlated noise moves the peak (`claims_correlated_peak`), from how far approxi
 that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from
 what Step Law says of published language-model runs (`claims_steplaw`) and what these say of the
 learning rate at a given batch size (`claims_steplaw_batch`), and from what whole runs do
-(`claims_whole_runs`) and how well they are predicted (`claims_closure`).
+(`claims_whole_runs`) and how well they are predicted (`claims_closure`), and of how good the advice
+is (`claims_advice`).
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 import xarray as xr
 
 from experiments.claim import Absent, Claim
+from experiments.claims_advice import ADVICE_CLAIMS
 from experiments.claims_closure import CLOSURE_CLAIMS
 from experiments.claims_correlated_peak import CORRELATED_PEAK_CLAIMS
 from experiments.claims_law_errors import LAW_ERROR_CLAIMS
@@ -57,6 +59,7 @@ def all_claims() -> tuple[Claim, ...]:
         *SE_LINE_CLAIMS,
         *MOMENTUM_RUNS_CLAIMS,
         *STEPLAW_BATCH_CLAIMS,
+        *ADVICE_CLAIMS,
     )
 
 
