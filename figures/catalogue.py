@@ -15,8 +15,11 @@ from figures import (
     rules,
     saturation,
     sgd,
+    steplaw_batch_regret,
     steplaw_fits,
+    steplaw_noise_scale,
     steplaw_regret,
+    steplaw_slices,
     steplaw_surfaces,
     surge,
 )
@@ -41,5 +44,8 @@ FIGURES: Mapping[str, Entry] = {
         steplaw_fits,
         steplaw_surfaces,
         steplaw_regret,
+        steplaw_slices,
+        steplaw_batch_regret,
+        steplaw_noise_scale,
     )
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rival_datasets
 import rules_datasets
+import steplaw_datasets
 import steplaw_published_datasets
 import xarray as xr
 from matplotlib.axes import Axes
@@ -110,7 +111,7 @@ MADE_UP = {
     "law_errors": rules_datasets.law_errors,
     "onestep_nongaussian": nongaussian,
     "rivals": rival_datasets.rivals,
-    "steplaw": steplaw_published_datasets.steplaw,
+    "steplaw": lambda: steplaw_published_datasets.steplaw().merge(steplaw_datasets.part()),
 }
 
 
