@@ -81,7 +81,7 @@ GROUPS = {
     "se_line/line": "fewest steps over constant learning rates: the line within 15 %",
     "se_line/scale": "… its B_noise is a mean noise scale of the run, within 1.5",
     "se_line/peak": "… its B_noise is where ε*(B) of these runs peaks, within 1.5",
-    "se_line/never_rises": "the fewest steps never rise again with B",
+    "se_line/never_rises": "the largest batch takes the fewest steps, within 3 %",
     "momentum_runs/one_step": "momentum: ε* of one step is the one-step noise factor's, within 1.2",
     "momentum_runs/between": "… over 10 steps that of c_K, the factor of 10 steps, within 1.25",
     "momentum_runs/one_step_runs": "… over 1000 steps still the one-step factor's",

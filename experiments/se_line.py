@@ -38,13 +38,13 @@ LINE = Rival(RUN_STEPS, (S_min, B_noise), "steps against samples")
 RULES: dict[str, dict[str, Any]] = {"sgd": {}, "sign": {}, "adam": {"beta1": 0.9, "beta2": 0.999}}
 SCALES = ("mccandlish", "paper", "half")
 STEP = 1.16  # between learning rates
-SGD_REACH, SIGN_REACH = (3e-3, 1.0), (1.5e-3, 1.5)  # ε in units of 2/λ_max; ε of signs
+SGD_REACH, SIGN_REACH = (3e-3, 1.6), (1.5e-3, 1.5)  # ε in units of 2/λ_max; ε of signs
 COLUMNS = ("s_min", "b_noise", "b_noise_sem", "chi2", "dof", "line", "ratio_sem", "b_peak",
            "b_peak_sem")  # fmt: skip
 UNITS = {"batch": "samples", "b_noise": "samples", "scale": "samples", "b_peak": "samples",
          "steps": "steps", "s_min": "steps"}  # fmt: skip
 FLOOR = 0.02  # relative error of S from the learning rates' grid, added to each in squares
-GROUPS = 8
+GROUPS = 16
 SHARES = (0.02, 1.0)  # of the best learning rate of a step: gentle and greedy SGD
 GENTLE = (16.0, 40_000)  # smallest batch of gentle SGD, and its most steps
 
@@ -137,7 +137,7 @@ def _targets(spec: Spec, problem: Quadratic) -> list[float]:
 
 
 def learning_rates(rule: str, problem: Quadratic) -> np.ndarray:
-    """The grid: for SGD up to where a noise-free run diverges."""
+    """The grid: for SGD beyond 2/λ_max, for a run of few steps may end before it diverges."""
     low, high = SIGN_REACH
     if rule == "sgd":
         edge = 2 / np.linalg.eigvalsh(np.asarray(q.dense(problem.hessian), float))[-1]
