@@ -16,7 +16,8 @@ SIDE = 2  # batch sizes to either side of the highest through which the parabola
 class Peak(NamedTuple):
     """batch and lr at the peak; fall: ln of its lr over that at the largest batch; rise: ln of it
     over that at the smallest batch that has an optimum; each with its standard error (that of ln
-    for batch and lr).  All nan where the peak is not bracketed by batches with an optimum.
+    for batch and lr; that of batch adds the points' scatter about the parabola).  All nan where the
+    peak is not bracketed by batches with an optimum.
 
     batch_r: the place of the peak by replicate.
     """
@@ -43,7 +44,7 @@ def peak(batch, lr_br) -> Peak:
     x, y = np.log(np.asarray(batch, float))[known], np.log(np.asarray(lr_br, float))[known]
     top = int(y[:, 0].argmax()) if known.any() else 0
     if not 0 < top < len(x) - 1:
-        return Peak(*[np.nan] * 8, nothing)
+        return Peak(*(np.nan,) * 8, batch_r=nothing)
     near = slice(max(top - SIDE, 0), top + SIDE + 1)
     bend, tilt, level = np.polyfit(x[near] - x[top], y[near], 2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -51,13 +52,26 @@ def peak(batch, lr_br) -> Peak:
     place = np.clip(np.nan_to_num(place), (x[near] - x[top])[0], (x[near] - x[top])[-1])
     height = level + tilt * place + bend * place**2
     fall, rise = y[top] - y[-1], y[top] - y[0]
+    scatter = _scatter(x[near] - x[top], y[near, 0], bend[0], tilt[0], level[0])
     return Peak(
-        float(np.exp(x[top] + place[0])), float(jackknife(place)),
+        float(np.exp(x[top] + place[0])), float(np.hypot(jackknife(place), scatter)),
         float(np.exp(height[0])), float(jackknife(height)),
         float(fall[0]), float(jackknife(fall)),
         float(rise[0]), float(jackknife(rise)),
         np.exp(x[top] + place),
     )  # fmt: skip
+
+
+def _scatter(x, y, bend, tilt, level) -> float:
+    """Standard error of the parabola's peak from the scatter of the points about it."""
+    free = len(x) - 3
+    if free < 1 or bend >= 0:
+        return 0.0
+    design = np.vander(x, 3)
+    left = y - design @ (bend, tilt, level)
+    covariance = (left @ left / free) * np.linalg.inv(design.T @ design)
+    slope = np.array([tilt / (2 * bend**2), -0.5 / bend, 0.0])
+    return float(np.sqrt(slope @ covariance @ slope))
 
 
 def drift(loss, batch_mr) -> tuple[float, float, int]:
