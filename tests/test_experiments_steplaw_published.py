@@ -45,7 +45,7 @@ def dense(runs: xr.Dataset) -> xr.Dataset:
 def random_points(seed: int = 1) -> Points:
     random = np.random.default_rng(seed)
     columns = random.normal(size=(4, 30)) + np.array([[20.0], [23.0], [-7.0], [13.0]])
-    return Points(*columns, random.integers(0, 9, 30), random.uniform(0.5, 2, 30))
+    return Points._make([*columns, random.integers(0, 9, 30), random.uniform(0.5, 2, 30)])
 
 
 class TestEstimator:
@@ -110,6 +110,7 @@ class TestSurface:
         for cell in (0, 7):
             part = runs.isel(run=np.flatnonzero(runs["cell"].values == cell))
             fit = surface_of(part["lr"].values, part["batch"].values, part["loss"].values)
+            assert fit is not None
             place = optimum(fit.coefficients, fit.border) + np.log([1e-3, 5e5])
             n, d = float(part["N"][0]), float(part["D"][0])
             np.testing.assert_allclose(place, made.best(n, d), atol=1e-8)
@@ -137,13 +138,9 @@ class TestSurface:
 
 
 class TestGrid:
-    grid = grid_of(
-        *(
-            np.exp(x).ravel()
-            for x in np.meshgrid(np.arange(5) * made.RUNG, [10.0, 10.5, 12.0, 13.0])
-        ),
-        np.exp(np.add.outer([0.4, 0.1, 0.2, 0.5], [0.3, 0.1, 0.0, 0.2, 0.6])).ravel(),
-    )
+    x, y = np.meshgrid(np.arange(5) * made.RUNG, [10.0, 10.5, 12.0, 13.0])
+    z = np.add.outer([0.4, 0.1, 0.2, 0.5], [0.3, 0.1, 0.0, 0.2, 0.6])
+    grid = grid_of(np.exp(x).ravel(), np.exp(y).ravel(), np.exp(z).ravel())
 
     @pytest.mark.parametrize("reading", READINGS)
     def test_a_run_is_read_off_as_it_is(self, reading):

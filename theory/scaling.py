@@ -9,7 +9,7 @@ its fit, as far as they are known.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -23,7 +23,7 @@ SEQUENCE = 2048  # tokens, where a law counts sequences
 TABLE = "comparison table of Step Law (2503.04715)"
 
 
-def _r(number: str) -> sp.Rational:
+def _r(number: str) -> Any:  # SymPy types it with NaN and infinity
     return sp.Rational(number)
 
 

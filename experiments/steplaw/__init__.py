@@ -59,7 +59,8 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
 
     modules = (sys.modules[__name__], theory, fit, least_squares)
     runs, logs = load_runs(data_dir), curves.load_curves(data_dir)
-    theirs, found = references.load_references(data_dir), []
+    theirs = references.load_references(data_dir)
+    found: list[xr.Dataset] = []
     parts: dict[str, Callable[[], xr.Dataset]] = {
         **{name: partial(_part(module), runs, spec) for name, module in PARTS.items()},
         "curves": partial(curves.measure, logs),

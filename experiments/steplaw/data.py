@@ -9,6 +9,7 @@ and sequences of 2,048 tokens.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def load_runs(data_dir: Path | None) -> xr.Dataset:
     picture = _shaped(picture, dense)
     known = set(zip(dense["N"], dense["D"], strict=True))
     new = [pair not in known for pair in zip(logs["N"], logs["D"], strict=True)]
-    runs = pd.concat([dense, logs[new], picture, moe], ignore_index=True)
+    runs: Any = pd.concat([dense, logs[new], picture, moe], ignore_index=True)
     runs["loss_again"] = runs["name"].map(again).where(runs["source"] == "table")
     runs = runs.drop(columns="name")
     runs["held_out"] = runs["source"] == "picture"
@@ -106,7 +107,7 @@ def read(path: Path) -> pd.DataFrame:
     for name in COLUMNS[path.name]:
         if name in WORDS:
             continue
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+        values = np.asarray(pd.to_numeric(table[name], errors="coerce"), float)
         if not (np.isfinite(values) & (values > 0)).all():
             raise InputError(f"{path}: {name} must be finite and above 0 in every row")
     return table
@@ -126,7 +127,7 @@ def _tidy(table: pd.DataFrame, kind: str, source: str, *, loss: str) -> pd.DataF
             "N": total,
             "N_active": table["Na"].to_numpy(float) if kind == "moe" else total,
             "D": table["D"].to_numpy(float),
-            "lr": lr.to_numpy(),
+            "lr": np.asarray(lr),
             "batch": batch.to_numpy(float),
             "steps": (table["D"] / batch).to_numpy(float),
             "loss": table[loss].to_numpy(float),

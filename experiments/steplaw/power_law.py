@@ -36,14 +36,14 @@ def near_best(runs: xr.Dataset, threshold: float = THRESHOLD) -> Points:
     np.minimum.at(best, cell, loss)
     kept = loss <= (1 + threshold) * best[cell]
     columns = [np.log(runs[name].values[kept]) for name in ("N", "D", "lr", "batch")]
-    return Points(*columns, cell[kept], np.ones(kept.sum()))
+    return Points._make([*columns, cell[kept], np.ones(kept.sum())])
 
 
 def by_cell(points: Points) -> Points:
     """One point a cell: the geometric mean of its runs."""
     cells, place, count = np.unique(points.cell, return_inverse=True, return_counts=True)
     means = [np.bincount(place, values) / count for values in points[:4]]
-    return Points(*means, cells, np.ones(len(cells)))
+    return Points._make([*means, cells, np.ones(len(cells))])
 
 
 def regress(points: Points, copies: np.ndarray, groups: np.ndarray) -> np.ndarray:

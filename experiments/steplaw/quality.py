@@ -6,6 +6,8 @@ learning rates, or the best of its cell at an end of the cell's batch sizes: the
 beyond.  `warming`: fewer than 8,000 steps, of which 2,000 are warm-up.  `short`: fewer than 4,000.
 """
 
+from typing import Any
+
 import pandas as pd
 
 HIGH, ABOVE = 5.0, 1.10  # nats per token; times the best of the cell
@@ -14,7 +16,8 @@ WARMING, SHORT = 8000, 4000  # steps
 
 def quality(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with their flags."""
-    cell, part = runs.groupby("cell"), runs.groupby(["cell", "batch"])
+    cell: Any = runs.groupby("cell")
+    part: Any = runs.groupby(["cell", "batch"])
     lowest = cell["loss"].transform("min")
     least = runs["loss"] == part["loss"].transform("min")
     best = runs["loss"] == lowest
@@ -27,5 +30,5 @@ def quality(runs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _at_end(values: pd.Series, groups) -> pd.Series:
+def _at_end(values: Any, groups: Any) -> Any:
     return (values == groups.transform("min")) | (values == groups.transform("max"))

@@ -87,9 +87,9 @@ def surfaces(runs: xr.Dataset, copies: int, seed: int, region: float = REGION) -
     of draws with an optimum;
     and `noise`, the scatter of ln loss about all surfaces."""
     cells = np.unique(runs["cell"].values)
-    columns = [runs[name].values for name in ("lr", "batch", "loss")]
+    lr, batch, loss = (runs[name].values for name in ("lr", "batch", "loss"))
     mine = [runs["cell"].values == cell for cell in cells]
-    fits = [surface_of(*(values[m] for values in columns), region) for m in mine]
+    fits = [surface_of(lr[m], batch[m], loss[m], region) for m in mine]
     known = [fit for fit in fits if fit is not None]
     squares, freedom = sum(fit.squares for fit in known), sum(fit.freedom for fit in known)
     noise = np.sqrt(squares / max(freedom, 1))
@@ -157,4 +157,4 @@ def points(found: xr.Dataset, n, d) -> Points:
     known = np.isfinite(place).all(1) & (found["held"].values >= 0.95)
     columns = (np.log(n), np.log(d), place[:, 0], place[:, 1], found["cell"].values)
     kept = [np.asarray(values)[known] for values in columns]
-    return Points(*kept, np.ones(known.sum()))
+    return Points._make([*kept, np.ones(known.sum())])
