@@ -8,8 +8,13 @@ v = G, sign flow v = sign G). Kaplan's form B_*/L^(1/α_B) needs it to be one nu
 L counts from the loss's infimum.
 """
 
+import jax.numpy as jnp
+from numpy.typing import ArrayLike
+
 from theory import hypotheses as holds
+from theory.hessian import as_hessian
 from theory.law import Law
+from theory.problem import checked_mu, checked_sigma
 from theory.symbols import K_G, K_v, N_v, a_s, b_s, lambda_max, lambda_min, loss, p_t
 
 SOURCE = "Derived here"
@@ -64,3 +69,41 @@ ALPHA_B = Law(
     DRIFT_OF_DECAY.holds,
     "Kaplan's α_B where the loss falls as t^(−p_t) under gradient flow",
 )
+
+
+def drift_exponent(
+    hessian: ArrayLike, theta: ArrayLike, sigma: ArrayLike, *, flow: str, scale: str
+) -> float:
+    """1/α_B of a noise scale at θ of ½θᵀHθ, as the run goes on from there: `DRIFT_EXPONENT`.
+
+    hessian (d, d), theta and sigma (d,); flow: "gradient" (v = G) or "sign" (v = sign G); scale:
+    "simple" (K = I) or "peak" (Theorem 3's S, K_ij = H_ij/(σ_iσ_j) off the diagonal; its sign is
+    kept, and the exponent means nothing where S ≤ 0). Holds for: constant, independent noise.
+    Errors: ValueError for malformed input or another flow or scale.
+    """
+    place = checked_mu(theta)
+    deviation = checked_sigma(sigma, place.shape[0])
+    product = as_hessian(hessian, place.shape[0])
+    flows = {"gradient": lambda g: g, "sign": jnp.sign}
+    if flow not in flows:
+        raise ValueError(f"flow must be gradient or sign, not {flow!r}")
+    if scale not in ("simple", "peak"):
+        raise ValueError(f"scale must be simple or peak, not {scale!r}")
+    if scale == "peak" and bool((deviation == 0).any()):
+        raise ValueError("sigma must be above 0 for the scale of the peak")
+    gradient = product.matvec(place)
+    direction = flows[flow](gradient)
+
+    def form(vector):
+        if scale == "simple":
+            return vector
+        ratio = vector / deviation
+        return (product.matvec(ratio) - product.diagonal * ratio) / deviation
+
+    forms = form(gradient)
+    return float(
+        DRIFT_EXPONENT.jax(
+            0.5 * place @ gradient, gradient @ forms, forms @ product.matvec(direction),
+            gradient @ direction,
+        )
+    )  # fmt: skip
