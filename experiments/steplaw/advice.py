@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from experiments.steplaw.advice_drawn import drawn
 from experiments.steplaw.estimates import other_batches, other_rates
 from experiments.steplaw.family import Family, family, joint, stored, variance
 from experiments.steplaw.points import Points, expected_loss, points_of, valleys, width_at, widths
@@ -53,7 +54,8 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     found["advice_range"] = (("advice_end", "advice_axis"), _ranges(points))
     coordinates = {"advice_rule": list(RULES), "advice_side": ["below", "above"],
                    "advice_axis": ["N", "D", "D/N", "batch", "steps"]}  # fmt: skip
-    return xr.Dataset(found, coordinates)
+    part = xr.Dataset(found, coordinates)
+    return part.merge(drawn(part))
 
 
 def _ranges(points: Points) -> np.ndarray:
@@ -112,6 +114,7 @@ def _given_batch(points: Points, rate: Choice, rates: Family, draws: np.ndarray)
         "advice_slice_D": (SLICE, points.d),
         "advice_slice_batch": (SLICE, points.batch),
         "advice_slice_cell": (SLICE, points.cell),
+        "advice_slice_error": (SLICE, points.slices["log_sem"].values),
         "advice_regret": (("advice_rule", SLICE), regret(points.slices, logs)),
     }
 
