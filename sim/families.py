@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from sim.normals import normal
+
 SHARE = 0.1  # of the samples, those that are not at rest in the sparse families
 DEGREES = 5  # of freedom of Student's t: kurtosis 9, no sixth moment
 
@@ -33,7 +35,7 @@ class Family:
 
 
 def _gaussian_mean(key, shape, dtype, batch):
-    return jax.random.normal(key, shape, dtype) / jnp.sqrt(batch)
+    return normal(key, shape, dtype) / jnp.sqrt(batch)
 
 
 def _gamma_excess(key, shape, dtype, alpha):
@@ -107,7 +109,7 @@ def _skewed_mean(key, shape, dtype, batch):
 FAMILIES = {
     family.name: family
     for family in (
-        Family("gaussian", True, jax.random.normal, _gaussian_mean),
+        Family("gaussian", True, normal, _gaussian_mean),
         Family("exponential", False, _exponential, _exponential_mean),  # skewness 2
         Family("laplace", True, _laplace, _laplace_mean),
         Family("student", True, _student, None),

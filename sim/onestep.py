@@ -13,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim import quadratic as q
-from sim.draws import Course, chain_products, draw_products
+from sim.draws import Course, chain_products, draw_products, sign_products
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
 from sim.plan import Plan, check_batch, planned
 from sim.rules import make_rule
+from sim.threshold import check_threshold
 
 
 class OneStep(NamedTuple):
@@ -65,6 +66,7 @@ def measure_one_step(
     burn_in: int | None = None,
     steps: int | None = None,
     average: bool = False,
+    sampler: str = "normals",
     **parameters,
 ) -> OneStep:
     """Monte Carlo of one step of `rule` at batch size `batch`, θ and so the gradient's law frozen.
@@ -77,16 +79,22 @@ def measure_one_step(
     pairs of chains is measured instead; a rule without a stationary state (adagrad) demands it.
 
     The batch mean is drawn by its law (see `quadratic.draw_noise_mean`); `average=True` draws and
-    averages B samples instead (to check the former; its cost grows with B).  `samples` is rounded
-    up to whole chunks.  Runs in the problem's dtype, memory bounded by chunks, same key → same
-    result.
+    averages B samples instead (to check the former; its cost grows with B).  `sampler="threshold"`
+    draws signs by their probabilities (see `threshold`: faster, but no evidence for a law of sign
+    descent).  `samples` is rounded up to whole chunks.  Runs in the problem's dtype, memory bounded
+    by chunks, same key → same result.
 
     Raises ValueError for an unknown rule or a wrong parameter, batch < 1 or not finite (or not
     whole, to average), samples < 2, a burn-in or steps that do not apply, or a malformed problem.
     """
     if not isinstance(samples, int | np.integer) or samples < 2:
         raise ValueError(f"samples must be a whole number, at least 2, not {samples}")
+    if sampler not in ("normals", "threshold"):
+        raise ValueError(f"sampler must be 'normals' or 'threshold', not {sampler!r}")
     plan = planned(rule, problem, burn_in, steps, average, parameters)
+    if sampler == "threshold":
+        check_threshold(rule, plan.problem, average)
+        plan = plan._replace(threshold=True)
     check_batch(plan, batch)
     return _measure(plan, batch, *plan.size(samples), key)
 
@@ -145,8 +153,20 @@ def _draws_for(resolution: float, part: Estimate) -> float:
     return part.n * (ratio**2 if part.varied else ratio)
 
 
-@partial(jax.jit, static_argnames=("rule", "rows", "average"))
-def _chunk(problem, batch, key, course: Course | None, *, rule, rows: int, average: bool):
+@partial(jax.jit, static_argnames=("rule", "rows", "average", "threshold"))
+def _chunk(
+    problem,
+    batch,
+    key,
+    course: Course | None,
+    *,
+    rule,
+    rows: int,
+    average: bool,
+    threshold: bool = False,
+):
+    if threshold:
+        return chunk_moments(sign_products(problem, key, rows, batch))
     made = make_rule(rule[0], **dict(rule[1:]))
     if course is None:
         return chunk_moments(draw_products(problem, made, key, rows, batch, average))
@@ -158,7 +178,7 @@ def _measure(plan: Plan, batch, looks: int, chunks: int, key) -> OneStep:
     moments = [
         _chunk(
             plan.problem, size, jax.random.fold_in(key, index), plan.course(looks),
-            rule=plan.name, rows=plan.rows, average=plan.average,
+            rule=plan.name, rows=plan.rows, average=plan.average, threshold=plan.threshold,
         )
         for index in range(chunks)
     ]  # fmt: skip
@@ -181,5 +201,5 @@ def _spans(plan: Plan) -> tuple[float, float]:
         reach = (jnp.abs(h.diagonal) * v**2).sum()
         reach += ((v @ jnp.abs(h.factor)) ** 2 * jnp.abs(h.weights)).sum()
     else:
-        reach = q.quadratic_form(jnp.abs(h), v)
+        reach = v @ q.matvec(jnp.abs(h), v)
     return 2.0 * float(v @ jnp.abs(mean)), 2.0 * float(reach)

@@ -13,7 +13,7 @@ from sim import quadratic as q
 from sim.draws import Course
 from sim.rules import identified, make_rule
 
-CHUNK_FLOATS = 2**20  # normals drawn at once: a few MB, and two-dimensional
+CHUNK_FLOATS = 2**19  # normals drawn at once: what they become stays in the cache
 CHUNK_ROWS = 4096
 CHAIN_FLOATS = 2**14  # of one step of a chunk of chains: their state stays in the cache
 FEWEST_CHAINS = 128  # in a chunk, for a standard error known to 6 %
@@ -26,6 +26,7 @@ class Plan(NamedTuple):
     name: the rule with its parameters, hashable.  rows: draws, or chains, in a chunk.
     burn_in: None for a rule without memory.  most_looks: steps measured in one chain, at most;
     pilot_looks: as many as take one burn-in.  saturates: whether V may be constant but for jumps.
+    threshold: signs are drawn by their probabilities (see `threshold`).
     """
 
     name: tuple
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     spacing: int = 1
     pilot_looks: int = 1
     most_looks: int = 1
+    threshold: bool = False
 
     def course(self, looks: int) -> Course | None:
         """The course of chains of which `looks` steps are measured; None without memory."""

@@ -17,6 +17,7 @@ from sim.families import FAMILIES, Family, family
 
 HIGHEST = jax.lax.Precision.HIGHEST  # accelerators otherwise round matrix products
 SYMMETRY_TOLERANCE = 1e-5
+BLOCK = 128  # columns of H that are multiplied at once, at least
 
 
 class DiagonalPlusLowRank(NamedTuple):
@@ -59,7 +60,23 @@ def quadratic_form(hessian, v):
     if isinstance(hessian, DiagonalPlusLowRank):
         inner = jnp.matmul(v, hessian.factor, precision=HIGHEST)
         return (v**2 * hessian.diagonal).sum(-1) + (inner**2 * hessian.weights).sum(-1)
-    return (matvec(hessian, v) * v).sum(-1)
+    if hessian.ndim == 1:
+        return (v**2 * hessian).sum(-1)
+    return _dense_form(hessian, v)
+
+
+def _dense_form(hessian, v):
+    """vᵀHv, for a symmetric H little more than half of a product with H: above the blocks on the
+    diagonal, what is left is counted twice."""
+    d = hessian.shape[0]
+    block = max(BLOCK, -(-d // 8))
+    total = jnp.zeros(v.shape[:-1], v.dtype)
+    for a in range(0, d, block):
+        b = min(a + block, d)
+        columns = jnp.concatenate([2 * hessian[:a, a:b], hessian[a:b, a:b]])
+        product = jnp.matmul(v[..., :b], columns, precision=HIGHEST)
+        total += (product * v[..., a:b]).sum(-1)
+    return total
 
 
 def diagonal(hessian):
@@ -178,6 +195,8 @@ def validated(problem: Quadratic) -> Quadratic:
             gap = float(jnp.abs(hessian - hessian.T).max())
             if gap > SYMMETRY_TOLERANCE * float(jnp.abs(hessian).max()):
                 raise ValueError("the Hessian is not symmetric")
+            if gap > 0:  # a form reads the upper half, a product all
+                hessian = 0.5 * (hessian + hessian.T)
     noise = jnp.asarray(problem.noise, dtype)
     if noise.ndim not in (1, 2) or noise.shape[0] != d:
         raise ValueError(f"the noise has shape {noise.shape}, theta has length {d}")

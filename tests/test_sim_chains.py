@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from sim import Quadratic, measure_one_step, onestep, rules
 from sim.draws import Course, chain_products
+from sim.normals import normal
 from sim.onestep import measure_to
 from sim.plan import planned
 from sim.quadratic import gradient, validated
@@ -110,7 +111,7 @@ def test_chains_are_steps_one_after_the_other(name):
     mean, looked = gradient(problem), []
     state = rule.transform.init(jnp.zeros((2, rows, 2), jnp.float32))
     for t in range(7 + 3 * 4):
-        z = jax.random.normal(jax.random.fold_in(KEY, t), (rows, 2), jnp.float32)
+        z = normal(jax.random.fold_in(KEY, t), (rows, 2), jnp.float32)
         noise = z / jnp.sqrt(batch) * problem.noise
         v, state = update(mean + jnp.stack([noise, -noise]), state)
         if t >= 7 and (t - 7) % 3 == 2:

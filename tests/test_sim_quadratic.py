@@ -82,6 +82,14 @@ def test_products_forms_and_diagonal_are_those_of_the_dense_matrix(kind, shape):
     np.testing.assert_allclose(q.diagonal(p.hessian), np.diag(DECLARED[kind]), atol=1e-12)
 
 
+@pytest.mark.parametrize("d", [128, 129, 300, 1500])
+def test_a_form_of_many_coordinates_is_summed_by_blocks(d):
+    root = GENERATOR.normal(size=(d, d))
+    h, v = root + root.T, GENERATOR.normal(size=(2, 3, d))
+    found = q.quadratic_form(jnp.asarray(h), jnp.asarray(v))
+    np.testing.assert_allclose(found, np.einsum("pri,ij,prj->pr", v, h, v), atol=1e-8)
+
+
 # A prescribed spectrum
 
 
