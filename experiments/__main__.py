@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import tyro
 
-from experiments import errors
+from experiments import download, errors
 from experiments.errors import InputError
 from experiments.spec import NAMES, Experiment, experiment, preset
 from experiments.store import Store
@@ -28,7 +28,8 @@ USAGE = """usage: python -m experiments COMMAND
   advise --from-run FILE     the same from your own runs: a CSV of batch, lr, loss
 
   --out DIR                  where results go (default: out)
-  --data-dir DIR             real data (default: $SURGE_DATA)"""
+  --data-dir DIR             real data (default: $SURGE_DATA)
+  --download                 run: fetch data that are absent, where origin and sha256 are known"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +43,15 @@ class Folders:
         """The data folder; InputError if one was named that does not exist."""
         named = self.data_dir or os.environ.get("SURGE_DATA") or None
         if named is None:
-            cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surge"
-            return cache if cache.is_dir() else None
+            return self.cache() if self.cache().is_dir() else None
         if not Path(named).is_dir():
             raise InputError(f"the data folder {named} does not exist")
         return Path(named)
+
+    @staticmethod
+    def cache() -> Path:
+        """The user's cache."""
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surge"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +91,7 @@ def _run(arguments: list[str]) -> int:
         prog="python -m experiments run", add_help=False, allow_abbrev=False
     )
     parser.add_argument("--preset", default="default")
+    parser.add_argument("--download", action="store_true")
     found, others = _named("run", arguments)
     first, rest = parser.parse_known_args(others)
     settings = dataclasses.make_dataclass(
@@ -101,6 +107,8 @@ def _run(arguments: list[str]) -> int:
         default=settings(preset(found, first.preset), Folders()),
         args=rest,
     )
+    if first.download:
+        download.download(found.name, asked.folders.data() or asked.folders.cache())
     return reproduce.run_one(found, asked.spec, asked.folders.out, asked.folders.data())
 
 

@@ -37,14 +37,18 @@ def load_references(data_dir: Path | None) -> xr.Dataset:
 def _read(path: Path) -> np.ndarray:
     names = list(COLUMNS[path.name])
     try:
-        table = pd.read_csv(path)[names].to_numpy(float)
+        table = pd.read_csv(path)
+        lacking = [name for name in names if name not in table.columns]
+        values = table.drop(columns=[n for n in table.columns if n not in names]).to_numpy(float)
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
-    if len(table) != ROWS[path.name] or not np.isfinite(table).all():
+    if lacking:
+        raise InputError(f"{path} has no column {', '.join(lacking)}")
+    if len(table) != ROWS[path.name] or not np.isfinite(values).all():
         raise InputError(f"{path} has other rows than published")
-    return table
+    return np.asarray(table[names], float)
 
 
 def measure(runs: xr.Dataset, published: xr.Dataset) -> xr.Dataset:
