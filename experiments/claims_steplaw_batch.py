@@ -85,6 +85,13 @@ def _exponent(law: str, least: int, stated: float, others, data: xr.Dataset) -> 
     return judge.covers(value, low, high, stated, others, n=n, unsure=UNSURE)
 
 
+def _raw_exponent(law: str, stated: float, others, data: xr.Dataset) -> Outcome:
+    part = data.sel(raw_law=law)
+    value, low, high = (float(part[f"raw_shape_{end}"]) for end in ("value", "low", "high"))
+    n = int(data["batch_raw_points"].max())
+    return judge.covers(value, low, high, stated, others, n=n, unsure=UNSURE)
+
+
 def _overshoots(data: xr.Dataset) -> Outcome:
     """Coherence q above 1 at every number of steps? Below, η* rises to its plateau."""
     part = data.sel(batch_law="coherent", batch_parameter="shape")
@@ -235,6 +242,11 @@ def _shapes() -> Iterator[Claim]:
         yield _claim(
             f"batch_exponent/knee_one_{least}", f"below the knee η* ∝ B, from {least:,} steps on",
             "exponent", "exponent", FAILS, partial(_exponent, "knee", least, 1.0, one),
+        )  # fmt: skip
+    for tail, words, stated, others in (("root", "√B", 0.5, root), ("one", "B", 1.0, one)):
+        yield _claim(
+            f"batch_exponent/raw_{tail}", f"below the knee η* ∝ {words}, by the raw losses",
+            "exponent", "exponent", FAILS, partial(_raw_exponent, "knee", stated, others),
         )  # fmt: skip
     yield _claim(
         "batch_nested/cost", f"a law chosen among {len(RIVALS)} without the cell that judges it "

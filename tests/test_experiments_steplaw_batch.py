@@ -125,6 +125,13 @@ def test_the_raw_losses_prefer_the_law_that_made_them():
     assert found["knee"] < found[["root", "power", "saturating", "surge", "constant"]].min()
 
 
+def test_the_raw_losses_give_the_exponent_of_the_law_that_made_them():
+    found = part("knee").sel(raw_law="knee")
+    value, low, high = (float(found[f"raw_shape_{end}"]) for end in ("value", "low", "high"))
+    assert low < value < high
+    assert abs(value - 0.75) < 2 * (high - low)
+
+
 def test_knees_of_cells_move_as_the_truth_does():
     found = part()
     for k, truth in enumerate(TRUTH["b"][1:]):

@@ -12,6 +12,7 @@ import xarray as xr
 from experiments.steplaw.decline import falls, slope_above
 from experiments.steplaw.joint import B_0, D_0, N_0, best, joint
 from experiments.steplaw.noise_scales import by_loss, lowest_losses, of_cells
+from experiments.steplaw.raw_shapes import shapes
 from experiments.steplaw.slices import optima, regret
 from experiments.steplaw.verdicts import LAWS, Long, long_slices, verdicts
 from theory.rivals import RIVALS
@@ -26,8 +27,8 @@ TABLE = ("kind", "cell", "N", "N_active", "D", "batch", "steps", "held_out", "lr
 
 
 def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
-    """Slice optima (`slice_…`), verdicts by law and rule (`batch_…`), declines (`decline_…`) and
-    noise scales (`noise_…`), along `least_steps`."""
+    """Slice optima (`slice_…`), verdicts by law and rule (`batch_…`), declines (`decline_…`),
+    noise scales (`noise_…`) and shapes from raw losses (`raw_…`), along `least_steps`."""
     slices = optima(runs)
     dense = slices.isel(slice=np.flatnonzero(slices["kind"].values == "dense"))
     own = runs.isel(run=np.flatnonzero(runs["kind"].values == "dense"))
@@ -46,7 +47,7 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     data, value = long_slices(dense, spec.steps[main], scatters[main]), values[main]
     draws = np.random.default_rng(spec.seed)
     found = found.merge(of_cells(data, losses, draws)).merge(_curves(data, value))
-    found = found.merge(_strangers(slices, spec.steps[main], value))
+    found = found.merge(shapes(data, own)).merge(_strangers(slices, spec.steps[main], value))
     found["batch_main_steps"] = spec.steps[main]
     for name, middle in (("N", N_0), ("D", D_0), ("B", B_0)):
         found[f"batch_middle_{name}"] = middle

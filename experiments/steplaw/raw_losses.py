@@ -18,13 +18,14 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from experiments.least_squares import Model
+from experiments.least_squares import Model, descend, deviance
 from experiments.steplaw.joint import Joint
 from experiments.steplaw.smooth import PUBLISHED
 
 NEAR = 0.02  # relative excess above the slice's smoothed minimum
 STEEP = 0.6  # to start from
 STEEPNESS = (0.05, 5.0)  # that are looked for
+PROFILED, PLACES = 0.3, 9  # how far a profile reaches, in logarithms, and its points
 REACH = 3.0  # |u| in g, beyond which it does not grow
 
 
@@ -101,3 +102,16 @@ def raw_losses(law: Joint, near: Near, slices: xr.Dataset) -> RawLosses:
     low, high = np.append(law.low, np.log(STEEPNESS[0])), np.append(law.high, np.log(STEEPNESS[1]))
     names, aside = (*law.names, "steepness"), log_batch - mean[cell_of]
     return RawLosses(names, low, high, law.curve, law.batch, law, near, cell_of, aside)
+
+
+def profile(model: RawLosses, at: np.ndarray, which: int) -> tuple[np.ndarray, np.ndarray]:
+    """Parameter `which` (in logarithms) around its best value in `at`, (K,), and its profile: the
+    deviance at the best of all others, (K,)."""
+    low, high = at[which] - PROFILED, at[which] + PROFILED
+    place = np.linspace(max(low, model.low[which]), min(high, model.high[which]), PLACES)
+    start = np.tile(at, (PLACES, 1))
+    start[:, which] = place
+    free = np.arange(len(at)) != which
+    rates, weights = (np.tile(x, (PLACES, 1)) for x in (model.near.log_loss, model.near.weight))
+    found = descend(model, start, rates, weights, np.tile(free, (PLACES, 1)))
+    return place, deviance(model, found, rates, weights)
