@@ -18,8 +18,8 @@ import theory
 from sim import Quadratic
 from sim import quadratic as q
 
-POINTS = 48  # losses at which a flow is looked at
-REACH = np.geomspace(1.0, 2.0**24, 73)  # batch sizes among which halves lie
+POINTS = 32  # losses at which a flow is looked at
+REACH = np.geomspace(1.0, 2.0**24, 33)  # batch sizes among which halves lie
 STRIDE = {"sgd": 0.02, "sign": 2e-3}  # of a flow: over λ_max, and in θ
 LONGEST = 20_000
 
@@ -83,7 +83,7 @@ def _scales(kind: str, hessian, mu, sigma, covariance) -> dict[str, tuple[float,
     step = theory.one_step("sign", mu=mu, sigma=sigma, hessian=hessian, batch=REACH,
                            **_correlation(covariance, sigma))  # fmt: skip
     best = step.decrease.max()
-    half = np.interp(0.5 * best, np.maximum.accumulate(step.decrease), REACH)
+    half = np.exp(np.interp(0.5 * best, np.maximum.accumulate(step.decrease), np.log(REACH)))
     return {
         "paper": (2 * coherent / strength, np.pi * trace / strength),
         "half": (1 / best, half / best),

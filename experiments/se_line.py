@@ -20,7 +20,7 @@ import xarray as xr
 from experiments import run_problems
 from experiments.errors import InputError
 from experiments.fit import data_of, fit
-from experiments.flow_scales import dense_covariance, flow_scales
+from experiments.flow_scales import Means, dense_covariance, flow_scales
 from experiments.greedy_sgd import greedy_sgd
 from experiments.progress import Report, progress
 from experiments.run_problems import KINDS
@@ -108,7 +108,9 @@ def _parts(spec: Spec) -> list[tuple[tuple[int, ...], int]]:
 
 
 def _problem(spec: Spec, name: str, parts, store: Store, report: Report) -> xr.Dataset:
-    rows = []
+    problem, rows = run_problems.make(name), []
+    targets = _targets(spec, problem)
+    scales = {rule: flow_scales(rule, problem, targets) for rule in ("sgd", "sign")}
     for rule in RULES:
         cells = []
         for batches, steps in parts:
@@ -124,7 +126,7 @@ def _problem(spec: Spec, name: str, parts, store: Store, report: Report) -> xr.D
         measured = xr.concat(cells, "batch", data_vars="all").assign_coords(
             batch=list(spec.batches)
         )
-        rows.append(_judged(spec, name, rule, measured))
+        rows.append(_judged(spec, measured, scales["sgd" if rule == "sgd" else "sign"]))
     joined = xr.concat(rows, "rule", join="exact", data_vars="all")
     joined = joined.assign_coords(rule=list(RULES), target=list(spec.targets))
     report(f"{name}, greedy", recalled=False)
@@ -166,11 +168,9 @@ def _measured(spec: Spec, name: str, rule: str, batches: Sequence[int], steps: i
     )
 
 
-def _judged(spec: Spec, name: str, rule: str, measured: xr.Dataset) -> xr.Dataset:
+def _judged(spec: Spec, measured: xr.Dataset, scales: Means) -> xr.Dataset:
     """The line fitted per target, with the jackknife's errors; the scales; the peak of ε*(B)."""
     batch = np.asarray(spec.batches, float)
-    problem = run_problems.make(name)
-    scales = flow_scales(rule, problem, _targets(spec, problem))
     found: dict[str, list] = {key: [] for key in COLUMNS}
     steps = measured.steps_r.transpose("target", "batch", "replicate").values
     steps = np.where(measured.edge.values.T[..., None], np.nan, steps)
