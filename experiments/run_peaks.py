@@ -33,15 +33,17 @@ class Peak(NamedTuple):
     batch_r: np.ndarray
 
 
-def peak(batch, lr_br) -> Peak:
+def peak(batch, lr_br, log_sem_b) -> Peak:
     """The peak of ε*(B), by the least-squares parabola of ln ε* in ln B through the highest point
     and up to two others on either side; the points are chosen once, by all seeds.
 
-    batch: (b,) increasing; lr_br: (b, 1 + G), nan where there is no optimum.
+    batch: (b,) increasing; lr_br: (b, 1 + G), nan where there is no optimum; log_sem_b: standard
+    errors of ln lr, from which those of fall and rise come.
     """
     nothing = np.full(np.shape(lr_br)[1], np.nan)
     known = np.isfinite(lr_br).all(1)
     x, y = np.log(np.asarray(batch, float))[known], np.log(np.asarray(lr_br, float))[known]
+    sem = np.asarray(log_sem_b, float)[known]
     top = int(y[:, 0].argmax()) if known.any() else 0
     if not 0 < top < len(x) - 1:
         return Peak(*(np.nan,) * 8, batch_r=nothing)
@@ -56,8 +58,8 @@ def peak(batch, lr_br) -> Peak:
     return Peak(
         float(np.exp(x[top] + place[0])), float(np.hypot(jackknife(place), scatter)),
         float(np.exp(height[0])), float(jackknife(height)),
-        float(fall[0]), float(jackknife(fall)),
-        float(rise[0]), float(jackknife(rise)),
+        float(fall[0]), float(np.hypot(sem[top], sem[-1])),
+        float(rise[0]), float(np.hypot(sem[top], sem[0])),
         np.exp(x[top] + place),
     )  # fmt: skip
 

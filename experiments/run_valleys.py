@@ -4,8 +4,8 @@ Passages and losses of deterministic-looking runs are jagged in the learning rat
 whole: a parabola through three neighbours follows every tooth.  Here it goes, by least squares,
 through all grid points within `REACH` in ln lr of the best one, chosen once by all seeds, up to the
 first that is not finite or above e times the best.  The standard error adds, in squares, that of
-the jackknife over seeds and that of the points' scatter about the parabola (teeth, and skew); beside
-a cliff it is the grid's step, as in `best_lrs`.
+the jackknife over seeds and that of the points' scatter about the parabola (teeth, and skew);
+beside a cliff it is the grid's step, as in `best_lrs`.
 """
 
 import numpy as np

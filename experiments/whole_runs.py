@@ -172,7 +172,8 @@ def optima(value: xr.DataArray) -> xr.Dataset:
         {f"{sense}_{name}": (("batch", axis), column) for name, column in columns.items()},
         {"batch": value["batch"].values, axis: value[axis].values},
     )
-    peaks = [peak(result["batch"].values, best.lr_r[:, m]) for m in range(best.lr.shape[1])]
+    batches = result["batch"].values
+    peaks = [peak(batches, best.lr_r[:, m], best.log_lr_sem[:, m]) for m in range(best.lr.shape[1])]
     for name in PEAK:
         result[f"{sense}_peak_{name}"] = (axis, [getattr(one, name) for one in peaks])
     if axis == "target":

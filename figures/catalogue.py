@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from figures import (
     correlated_peak,
     existence,
+    horizon_trap,
     law_errors,
     network,
     network_ratio,
     nongaussian,
+    peak_drift,
     residuals,
     rivals,
     rivals_network,
@@ -22,6 +24,7 @@ from figures import (
     steplaw_slices,
     steplaw_surfaces,
     surge,
+    whole_runs,
 )
 from figures.entry import Entry
 
@@ -47,5 +50,8 @@ FIGURES: Mapping[str, Entry] = {
         steplaw_slices,
         steplaw_batch_regret,
         steplaw_noise_scale,
+        whole_runs,
+        horizon_trap,
+        peak_drift,
     )
 }

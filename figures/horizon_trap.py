@@ -15,9 +15,9 @@ from figures.entry import Entry
 from figures.whole_runs import bars
 
 PANELS = (
-    ("diagonal", "by_target", "target", "diagonal H, to a target", "L/L₀ = {:g}"),
+    ("diagonal", "by_target", "target", "diagonal H, to a target", "$L/L_0 = {:g}$"),
     ("diagonal", "by_horizon", "horizon", "diagonal H, at a horizon", "{:g} steps"),
-    ("coherent", "by_branch", "after", "coherent H, steps after L/L₀ = 0.2", "{:g} after"),
+    ("coherent", "by_branch", "after", "coherent H, steps after $L/L_0 = 0.2$", "{:g} after"),
 )
 MOST = 4  # curves in a panel
 

@@ -38,7 +38,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         log_axis(axes, "x", losses.min() / 1.2, losses.max() * 1.2)
         log_axis(axes, "y", *around(every, pad=1.6))
         axes.invert_xaxis()
-        axes.set_xlabel("loss to be reached, L/L₀")
+        axes.set_xlabel("loss to be reached, $L/L_0$")
         axes.set_ylabel("$B$ at which ε* peaks")
         axes.legend(loc="best", fontsize=7)
     return figure

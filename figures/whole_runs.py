@@ -48,7 +48,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         for axes in grid[-1]:
             axes.set_xlabel("batch size $B$")
         handles = [
-            Line2D([], [], color=colour, marker="o", mec="white", label=f"L/L₀ = {target:g}")
+            Line2D([], [], color=colour, marker="o", mec="white", label=f"$L/L_0 = {target:g}$")
             for target, colour in zip(TARGETS, SHADES, strict=True)
             if target in dataset["target"].values
         ]

@@ -8,6 +8,7 @@ from sim.best_lr import jackknife
 
 BATCH = 2.0 ** np.arange(16)
 GROUPS = 16
+ERROR = np.full(16, 0.03)
 
 
 def surge(batch, place):
@@ -21,7 +22,7 @@ def same(lr_b):
 
 @pytest.mark.parametrize("place", [20.0, 31.0, 100.0, 4000.0])
 def test_the_peak_of_theorem_3_is_found(place):
-    found = peak(BATCH, same(surge(BATCH, place)))
+    found = peak(BATCH, same(surge(BATCH, place)), ERROR)
     assert found.batch == pytest.approx(place, rel=0.05)
     assert found.lr == pytest.approx(1.0, rel=0.05)
     assert abs(np.log(found.batch / place)) < 4 * found.log_batch_sem + 1e-9 < 0.4
@@ -30,16 +31,17 @@ def test_the_peak_of_theorem_3_is_found(place):
 def test_fall_and_rise_are_those_of_the_grid():
     lr = surge(BATCH, 64.0)
     lr[:3] = np.nan  # never reached
-    found = peak(BATCH, same(lr))
+    found = peak(BATCH, same(lr), ERROR)
     assert found.fall == pytest.approx(-np.log(lr[-1]))
     assert found.rise == pytest.approx(-np.log(lr[3]))
+    assert found.fall_sem == found.rise_sem == pytest.approx(0.03 * np.sqrt(2))
 
 
 def test_a_curve_without_a_bracketed_peak_has_none():
     rising = np.sqrt(BATCH)
     late = np.where(np.arange(16) < 14, np.nan, 1.0)
     for lr in (rising, rising[::-1], late, np.full(16, np.nan)):
-        assert np.isnan(peak(BATCH, same(lr)).batch)
+        assert np.isnan(peak(BATCH, same(lr), ERROR).batch)
 
 
 def test_the_interval_of_the_peak_covers_it():
@@ -49,7 +51,7 @@ def test_the_interval_of_the_peak_covers_it():
         whole = noise.mean(1, keepdims=True)
         rest = (GROUPS * whole - noise) / (GROUPS - 1)
         log_lr = np.log(surge(BATCH, 100.0))[:, None] + np.hstack([whole, rest])
-        found = peak(BATCH, np.exp(log_lr))
+        found = peak(BATCH, np.exp(log_lr), ERROR)
         inside += abs(np.log(found.batch / 100.0)) < 2.13 * found.log_batch_sem
     assert 0.88 * trials < inside < 0.99 * trials
 

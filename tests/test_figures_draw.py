@@ -9,6 +9,7 @@ import rival_datasets
 import rules_datasets
 import steplaw_datasets
 import steplaw_published_datasets
+import whole_runs_datasets
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -112,6 +113,7 @@ MADE_UP = {
     "onestep_nongaussian": nongaussian,
     "rivals": rival_datasets.rivals,
     "steplaw": lambda: steplaw_published_datasets.steplaw().merge(steplaw_datasets.part()),
+    "whole_runs": whole_runs_datasets.whole_runs,
 }
 
 
@@ -139,6 +141,8 @@ def small(figure: str) -> xr.Dataset:
         return made_up("steplaw")
     if figure.startswith("rivals"):
         return rival_datasets.rivals(("digits_mlp",))
+    if FIGURES[figure].experiment == "whole_runs":
+        return whole_runs_datasets.whole_runs(("coherent",), ("sign",))
     if figure in ("correlated_peak", "law_errors"):
         whole = made_up(figure)
         return whole.isel({"problem" if "problem" in whole.dims else "approximation": [0]})
@@ -190,7 +194,9 @@ def test_where_nothing_was_measured_the_figure_says_so(name):
     if entry.experiment in ("onestep_network", "rivals"):
         nothing = made_up(entry.experiment).copy(deep=True)
         nothing["lr_star_mean"][:] = np.nan
-    elif FIGURES[name].experiment in ("onestep_rules", "correlated_peak", "law_errors"):
+    elif FIGURES[name].experiment in (
+        "onestep_rules", "correlated_peak", "law_errors", "whole_runs",
+    ):  # fmt: skip
         whole = made_up(entry.experiment)
         nothing = whole.map(lambda part: part * np.nan if part.dtype.kind == "f" else part)
     else:
