@@ -160,6 +160,23 @@ def test_one_step_agrees_with_drawn_runs_whatever_the_rule_starts_from():
         assert float(law) == pytest.approx(float(loss), rel=0.03)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_run_from_a_start_times_eta_is_eta_times_one_at_eta_squared_b(rule):
+    """B_peak ∝ 1/L_0 for whole runs to a fraction of the start."""
+    eta, k = 0.5, 1 if rule in ("sgd", "momentum") else 0
+    steps, targets = [2, 30], [0.6]
+    far = predict_runs(
+        rule, **PROBLEM, batches=[2.0, 16.0], lrs=[0.05, 0.1], steps=steps, targets=targets
+    )
+    near = predict_runs(
+        rule, **(PROBLEM | {"theta0": eta * THETA}), batches=[2.0 / eta**2, 16.0 / eta**2],
+        lrs=[0.05 * eta ** (1 - k), 0.1 * eta ** (1 - k)], steps=steps,
+        targets=[0.6 * eta**2],
+    )  # fmt: skip
+    np.testing.assert_allclose(near.loss_bek, eta**2 * far.loss_bek, rtol=1e-9)
+    np.testing.assert_allclose(near.passage_bem, far.passage_bem, rtol=1e-7)
+
+
 class TestRemainder:
     H = jnp.asarray(RNG.normal(size=(3, D)))
     RHO = jnp.asarray(SIGMA / np.sqrt(np.outer(np.diag(SIGMA), np.diag(SIGMA))))

@@ -15,16 +15,21 @@ from theory.drift import (
     PEAK_DRIFT_OF_DECAY,
     SPECTRAL_DECAY,
 )
-from theory.surge_place import PEAK_DRIFT
+from theory.surge_place import PEAK_DRIFT, PEAK_SCALING
 from theory.symbols import (
     K_G,
+    B_noise,
     K_v,
     N_v,
     a_s,
     b_s,
+    epsilon,
+    eta,
+    k,
     lambda_max,
     lambda_min,
     loss,
+    loss_0,
     p_t,
     t,
     w,
@@ -83,7 +88,8 @@ DERIVATION = Derivation(
     "never less. The exponent is constant, Kaplan's form, where L ∝ t^(−p): 1/α_B = 1 + 1/p (for "
     "any loss, as dL/dt = −|G|²), and 1 + 2/p for Theorem 3's peak; a spectrum k^(−a) from a start "
     "θ_k² = k^(−b) gives p = 1 + (b−1)/a. Kaplan's α_B = 0.21 asks for p = 0.27 and a condition "
-    "number above 17.",
+    "number above 17. Whole runs of a homogeneous rule to a fraction of the start have B_peak ∝ "
+    "1/L_0 exactly.",
     (*ALPHA_B.holds, holds.QUADRATIC),
     (
         Step(
@@ -151,6 +157,19 @@ DERIVATION = Derivation(
             "A spectrum λ_k = k^(−a) and θ_k² = k^(−b): 2L = ∫k^(−a−b) e^(−2tk^(−a)) dk, here its "
             "density over z = 2tk^(−a); over all z it is Γ(p) (2t)^(−p)/a.",
             digits_where(z > 0),
+        ),
+        Step(
+            eta * x - eta ** (1 - k) * epsilon * (eta * w) ** k,
+            eta * (x - epsilon * w**k),
+            "A whole run of a homogeneous rule, V(cĝ) = c^k V(ĝ), from ηθ₀ at B and η^(1−k)ε is η "
+            "times the run from θ₀ at η²B and ε, step by step and whatever H is, for Hηθ + ξ/√B = "
+            "η(Hθ + ξ/√(η²B)): to a fraction of the start, ε*(B) of whole runs moves as that of "
+            "one step, B_peak ∝ 1/L_0.",
+        ),
+        Step(
+            PEAK_SCALING.at(B_noise, sp.sqrt(loss / loss_0)),
+            PEAK_DRIFT.expr,
+            "With L/L_0 = η², exactly.",
         ),
         Step(
             -t * sp.diff(sp.log((2 * t) ** -SPECTRAL_DECAY.expr), t),
