@@ -8,7 +8,7 @@ from theory import LAWS, one_step, optimal_lr
 from theory.muon_correction import mean_correction
 from theory.muon_resolvent import resolvent
 from theory.muon_response import response
-from theory.muon_sums import msign, spread
+from theory.muon_sums import msign, spread, tilt
 
 WIDE = (4, 16)
 BATCH = np.array([1.0, 30.0, 1e3])
@@ -151,6 +151,30 @@ def test_unequal_noise_of_few_entries_is_drawn():
     slope, bends = simulated(given, noise)
     assert step.numerator == pytest.approx(slope.mean(), rel=0.03)
     assert abs(step.denominator - bends.mean()) < 4.5 * np.hypot(step.denominator_sem, sem(bends))
+
+
+@pytest.mark.parametrize("power", [1.0, -1.0])
+def test_noise_that_goes_with_the_curvature_is_drawn(power):
+    given = problem(14, (16, 16))
+    given["mu"] *= 0.3
+    given["sigma"] = np.exp(0.3 * np.random.default_rng(15).normal(size=256))
+    curvature = given["sigma"] ** (2 * power)
+    given["hessian"] = np.diag(curvature)
+    assert spread(jnp.asarray(given["sigma"].reshape(16, 16) ** 2)) > 8
+    assert power * tilt(jnp.asarray(given["sigma"] ** 2), jnp.asarray(curvature)) > 0.25
+    step = one_step("muon", batch=1, draws=1024, **given)
+    noise = np.random.default_rng(16).normal(size=(1_000, 256)) * given["sigma"]
+    _, bends = simulated(given, noise)
+    error = np.hypot(step.denominator_sem, sem(bends))
+    assert abs(step.denominator - bends.mean()) < 4.5 * error
+    assert error < 0.003 * step.denominator  # the linear response is off by 8 %
+
+
+def test_tilt_is_the_share_by_which_curved_coordinates_are_noisier():
+    curvature = jnp.asarray([1.0, 3.0])
+    assert tilt(jnp.ones(2), curvature) == pytest.approx(0)
+    assert tilt(jnp.asarray([1.0, 3.0]), curvature) == pytest.approx((1 + 9) / 2 / 4 - 1)
+    assert tilt(jnp.asarray([1.0, 3.0]), -curvature) == pytest.approx(-0.25)
 
 
 def test_correlated_noise_is_drawn_both_ways():
