@@ -37,10 +37,10 @@ def flow_scales(rule: str, problem: Quadratic, targets: Sequence[float]) -> Mean
     fall = -np.diff(loss)
     for name in scales[0]:
         ends = np.array([scale[name] for scale in scales]).T
-        spent, weighed = 0.5 * (ends[:, 1:] + ends[:, :-1]) * fall
-        upto = [np.flatnonzero(loss[1:] >= 0.999 * target) for target in targets]
+        upto = np.cumsum(0.5 * (ends[:, 1:] + ends[:, :-1]) * fall, 1)
+        spent, weighed = (np.interp(-np.log(targets), -np.log(loss[1:]), sums) for sums in upto)
         with np.errstate(divide="ignore"):  # S = 0: no noise-free limit, an infinite scale
-            found[name] = np.array([weighed[use].sum() / spent[use].sum() for use in upto])
+            found[name] = weighed / spent
     return found
 
 
