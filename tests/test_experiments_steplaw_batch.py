@@ -1,10 +1,14 @@
 """Laws of the batch size, on made-up runs that follow one of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from steplaw_datasets import SIZES, TRUTH, log_optimum, part, runs
 
+from experiments.errors import InputError
 from experiments.least_squares import deviance
+from experiments.steplaw.batch import measure
 from experiments.steplaw.decline import falls, slope_above
 from experiments.steplaw.joint import best, copies, joint, reweighted
 from experiments.steplaw.left_out import nested, without_each, without_pairs
@@ -130,6 +134,12 @@ def test_the_raw_losses_give_the_exponent_of_the_law_that_made_them():
     value, low, high = (float(found[f"raw_shape_{end}"]) for end in ("value", "low", "high"))
     assert low < value < high
     assert abs(value - 0.75) < 2 * (high - low)
+
+
+def test_too_few_long_slices_are_refused_in_one_line():
+    spec = SimpleNamespace(steps=(10**7,), resamples=5, seed=0)
+    with pytest.raises(InputError, match="at least 10000000 steps"):
+        measure(runs(), spec)  # type: ignore[arg-type]
 
 
 def test_knees_of_cells_move_as_the_truth_does():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from experiments.errors import InputError
 from experiments.steplaw.decline import falls, slope_above
 from experiments.steplaw.joint import B_0, D_0, N_0, best, joint
 from experiments.steplaw.noise_scales import by_loss, lowest_losses, of_cells
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from experiments.steplaw import Spec
 
 MAIN = 4000  # steps: of the figures, and of what is looked at once
+FEWEST, FEWEST_CELLS = 20, 5  # optima and cells that a law of seven parameters needs
 FINE = 40  # batch sizes of a drawn law
 TABLE = ("kind", "cell", "N", "N_active", "D", "batch", "steps", "held_out", "lr_star", "log_sem",
          "loss_star", "curvature", "lr_low", "lr_high", "points", "edge", "few")  # fmt: skip
@@ -28,13 +30,15 @@ TABLE = ("kind", "cell", "N", "N_active", "D", "batch", "steps", "held_out", "lr
 
 def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     """Slice optima (`slice_…`), verdicts by law and rule (`batch_…`), declines (`decline_…`),
-    noise scales (`noise_…`) and shapes from raw losses (`raw_…`), along `least_steps`."""
+    noise scales (`noise_…`) and shapes from raw losses (`raw_…`), along `least_steps`.
+    Errors: InputError for a number of steps that too few slices have."""
     slices = optima(runs)
     dense = slices.isel(slice=np.flatnonzero(slices["kind"].values == "dense"))
     own = runs.isel(run=np.flatnonzero(runs["kind"].values == "dense"))
     cells, losses = np.unique(dense["cell"].values), lowest_losses(dense)
     parts, scatters, values = [], [], []
     for least in spec.steps:
+        _check(dense, least)
         counts = _counts(dense, least, spec)
         part = verdicts(dense, own, least, counts)
         scatters.append(float(part["batch_scatter"]))
@@ -52,6 +56,12 @@ def measure(runs: xr.Dataset, spec: "Spec") -> xr.Dataset:
     for name, middle in (("N", N_0), ("D", D_0), ("B", B_0)):
         found[f"batch_middle_{name}"] = middle
     return found.merge(slices[list(TABLE)].rename({name: f"slice_{name}" for name in TABLE}))
+
+
+def _check(dense: xr.Dataset, least: int) -> None:
+    data = long_slices(dense, least, 0.0)
+    if data.known.sum() < FEWEST or len(np.unique(data.cell[data.known])) < FEWEST_CELLS:
+        raise InputError(f"steps: too few slices of at least {least} steps to fit a law to")
 
 
 def _counts(dense: xr.Dataset, least: int, spec: "Spec") -> np.ndarray:
