@@ -11,6 +11,7 @@ pairs (ΔL_max, β) are of one step at its points:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def _scales(kind: str, hessian, mu, sigma, covariance) -> dict[str, tuple[float,
     }
 
 
-def _correlation(covariance, sigma) -> dict[str, np.ndarray]:
+def _correlation(covariance, sigma) -> dict[str, Any]:
     """The noise's correlation, for the law, where there is one."""
     correlation = covariance / np.outer(sigma, sigma)
     np.fill_diagonal(correlation, 1.0)

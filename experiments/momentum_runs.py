@@ -169,7 +169,7 @@ def _by_horizon(spec: Spec, name: str, rule: str, batches, parameters) -> xr.Dat
     problem = run_problems.make(name)
     lrs = _lrs(rule, problem)
     loss = warm.run_warm(
-        rule, problem, batches=batches, lrs=lrs, steps=spec.horizons, seeds=spec.seeds,
+        rule, problem, batches=batches, lrs=lrs.tolist(), steps=spec.horizons, seeds=spec.seeds,
         groups=GROUPS, key=_key(spec), **parameters,
     )  # fmt: skip
     return _dataset(lrs, np.moveaxis(loss, -1, 1))
@@ -180,7 +180,7 @@ def _by_target(spec: Spec, name: str, rule: str, batches, parameters) -> xr.Data
     lrs = _lrs(rule, problem)
     start = 0.5 * float(q.quadratic_form(problem.hessian, problem.theta))
     grid = trajectory.run_grid(
-        rule, problem, batches=batches, lrs=lrs, steps=[spec.longest],
+        rule, problem, batches=batches, lrs=lrs.tolist(), steps=[spec.longest],
         targets=[start * share for share in spec.targets], seeds=spec.seeds, groups=GROUPS,
         key=_key(spec), **parameters,
     )  # fmt: skip

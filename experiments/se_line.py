@@ -152,7 +152,8 @@ def _measured(spec: Spec, name: str, rule: str, batches: Sequence[int], steps: i
     problem = run_problems.make(name)
     lrs = learning_rates(rule, problem)
     grid = trajectory.run_grid(
-        rule, problem, batches=batches, lrs=lrs, steps=[steps], targets=_targets(spec, problem),
+        rule, problem, batches=batches, lrs=lrs.tolist(), steps=[steps],
+        targets=_targets(spec, problem),
         seeds=spec.seeds, groups=GROUPS, key=jax.random.key(spec.seed + 1), **RULES[rule],
     )  # fmt: skip
     best: Best = best_lrs(lrs, np.moveaxis(grid.passage_berm, -1, 1))
@@ -188,7 +189,7 @@ def _judged(spec: Spec, measured: xr.Dataset, scales: Means) -> xr.Dataset:
         )  # fmt: skip
         for key, value in zip(found, columns, strict=True):
             found[key].append(np.asarray(value))
-    two = dict.fromkeys(("line", "ratio_sem"), ("target", "batch"))
+    two: dict[str, tuple] = dict.fromkeys(("line", "ratio_sem"), ("target", "batch"))
     return xr.Dataset(
         {
             "steps": (("target", "batch"), steps[..., 0]),
