@@ -7,6 +7,7 @@ from figures import (
     existence,
     horizon_trap,
     law_errors,
+    momentum_runs,
     network,
     network_ratio,
     nongaussian,
@@ -16,6 +17,7 @@ from figures import (
     rivals_network,
     rules,
     saturation,
+    se_line,
     sgd,
     steplaw_batch_regret,
     steplaw_fits,
@@ -53,5 +55,7 @@ FIGURES: Mapping[str, Entry] = {
         whole_runs,
         horizon_trap,
         peak_drift,
+        momentum_runs,
+        se_line,
     )
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rival_datasets
 import rules_datasets
+import run_datasets
 import steplaw_datasets
 import steplaw_published_datasets
 import whole_runs_datasets
@@ -114,6 +115,8 @@ MADE_UP = {
     "rivals": rival_datasets.rivals,
     "steplaw": lambda: steplaw_published_datasets.steplaw().merge(steplaw_datasets.part()),
     "whole_runs": whole_runs_datasets.whole_runs,
+    "se_line": run_datasets.se_line,
+    "momentum_runs": run_datasets.momentum_runs,
 }
 
 
@@ -143,6 +146,8 @@ def small(figure: str) -> xr.Dataset:
         return rival_datasets.rivals(("digits_mlp",))
     if FIGURES[figure].experiment == "whole_runs":
         return whole_runs_datasets.whole_runs(("coherent",), ("sign",))
+    if figure in ("se_line", "momentum_runs"):
+        return MADE_UP[figure](("coherent",))
     if figure in ("correlated_peak", "law_errors"):
         whole = made_up(figure)
         return whole.isel({"problem" if "problem" in whole.dims else "approximation": [0]})
@@ -196,6 +201,7 @@ def test_where_nothing_was_measured_the_figure_says_so(name):
         nothing["lr_star_mean"][:] = np.nan
     elif FIGURES[name].experiment in (
         "onestep_rules", "correlated_peak", "law_errors", "whole_runs",
+        "se_line", "momentum_runs",
     ):  # fmt: skip
         whole = made_up(entry.experiment)
         nothing = whole.map(lambda part: part * np.nan if part.dtype.kind == "f" else part)
