@@ -6,7 +6,8 @@ correlated noise moves the peak (`claims_correlated_peak`), from how far approxi
 (`claims_law_errors`), from what real networks do (`claims_network`), from small batches of samples
 that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_rivals`) and from
 what Step Law says of published language-model runs (`claims_steplaw`) and what these say of the
-learning rate at a given batch size (`claims_steplaw_batch`), and from what whole runs do
+learning rate at a given batch size (`claims_steplaw_batch`,
+`claims_steplaw_curve`), and from what whole runs do
 (`claims_whole_runs`) and how well they are predicted (`claims_closure`), and of how good the advice
 is (`claims_advice`).
 """
@@ -34,6 +35,7 @@ from experiments.claims_rules_wide import RULES_WIDE_CLAIMS
 from experiments.claims_se_line import SE_LINE_CLAIMS
 from experiments.claims_steplaw import STEPLAW_CLAIMS
 from experiments.claims_steplaw_batch import STEPLAW_BATCH_CLAIMS
+from experiments.claims_steplaw_curve import STEPLAW_CURVE_CLAIMS
 from experiments.claims_theory import theory_claims
 from experiments.claims_whole_runs import WHOLE_RUNS_CLAIMS
 from experiments.judge import INCONCLUSIVE, NOT_RUN, Outcome
@@ -59,6 +61,7 @@ def all_claims() -> tuple[Claim, ...]:
         *SE_LINE_CLAIMS,
         *MOMENTUM_RUNS_CLAIMS,
         *STEPLAW_BATCH_CLAIMS,
+        *STEPLAW_CURVE_CLAIMS,
         *ADVICE_CLAIMS,
     )
 
