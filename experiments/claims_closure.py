@@ -12,13 +12,14 @@ import xarray as xr
 
 from experiments import judge
 from experiments.claim import Absent, Claim, select
-from experiments.closure import SENSES, SIGNS
+from experiments.closure import SENSES
+from experiments.closure_laws import SIGNS
 from experiments.judge import FAILS, HOLDS, Outcome
+from experiments.run_peaks import T95
 from experiments.run_problems import KINDS
 
 CALM = 1.5  # largest ε‖H‖√B/σ at which signs do not flip together
 T15 = 10.31  # two-sided quantile of Student's t, 15 degrees, at 1e-4 over 3,000 comparisons
-T15_95 = 2.13  # and of its 95 % interval
 WORTH = 1e3  # times its start: a mean loss above tells nothing more
 FINEST = 0.5  # a loss known worse than this, with the quantile above, tells nothing
 KNOWN = 0.1  # and a best rate known worse than this (95 %)
@@ -93,10 +94,10 @@ def _rates(rule: str, problem: str, sense: str, calm: bool, data: xr.Dataset) ->
     index = exact * float(d.norm) * np.sqrt(d.batch.values)[:, None]
     region = (index <= CALM) == calm if rule in SIGNS else np.full(index.shape, calm)
     told = (refused == 0) & np.isfinite(lr) & np.isfinite(exact) & region
-    told &= T15_95 * sem <= KNOWN
+    told &= T95 * sem <= KNOWN
     if not told.any():
         raise Absent("no best rate of this grid is known well enough there")
-    half = T15_95 * sem[told]
+    half = T95 * sem[told]
     band = (1 / (1 + LR_BAND), 1 + LR_BAND)
     controls = {}
     for name in names:

@@ -6,8 +6,6 @@ target and by horizon. `index` is ε‖H‖√B/σ: how far a step moves a gradi
 Wrong laws beside: half the noise, and signs whose remainders are independent.
 """
 
-import sys
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,23 +13,21 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-import theory
-from experiments import run_cells, run_problems, run_rules
+from experiments import closure_laws, run_cells, run_problems, run_rules
+from experiments.closure_laws import predicted
 from experiments.errors import InputError
 from experiments.progress import Report, progress
-from experiments.run_cells import GROUPS, Question, measured
-from experiments.run_problems import KINDS, make
-from experiments.run_rules import RULES, learning_rates
+from experiments.run_cells import GROUPS, measured
+from experiments.run_problems import KINDS
+from experiments.run_rules import RULES
 from experiments.spec import Experiment, check_batches, check_seed
 from experiments.store import Store
 from sim.best_lr import best_lrs, jackknife
-from sim.quadratic import DiagonalPlusLowRank, dense, standard_deviation
-from theory.closure import predict_runs
+from theory import closure, closure_rules, closure_sign, closure_step, mehler, moments
 from theory.closure_rules import MAKERS
 
 CODE = (run_problems, run_rules, run_cells)
-LAWS = (*CODE, theory, sys.modules[__name__])
-SIGNS = ("sign", "signum", "lion")
+LAWS = (*CODE, closure_laws, closure, closure_rules, closure_step, closure_sign, mehler, moments)
 SENSES = {"by_target": "target", "by_horizon": "horizon"}
 
 
@@ -114,6 +110,12 @@ def _pair(spec: Spec, problem: str, rule: str, store: Store, report: Report) -> 
         f"closure-{problem}-{rule}-laws", question, LAWS, partial(predicted, question)
     )
     report(f"{problem}, {rule}, predicted", recalled=recalled)
+    return joined(cell, laws)
+
+
+def joined(cell: xr.Dataset, laws: xr.Dataset) -> xr.Dataset:
+    """Losses of one horizon after the other and best rates of one problem and rule, simulated
+    beside predicted."""
     found = [_best(cell[sense], laws[f"{sense}_law"]) for sense in SENSES]
     losses = cell["by_horizon"].transpose("batch", "lr", "horizon", "replicate")
     columns = {
@@ -123,7 +125,7 @@ def _pair(spec: Spec, problem: str, rule: str, store: Store, report: Report) -> 
     }  # fmt: skip
     whole = xr.merge(found, join="exact").assign(
         {
-            name: (("batch", "step", "horizon")[: np.ndim(x)], np.asarray(x, np.float32))
+            name: (("batch", "step", "horizon")[: np.ndim(x)], _single(x))
             for name, x in columns.items()
         }
     )
@@ -132,45 +134,10 @@ def _pair(spec: Spec, problem: str, rule: str, store: Store, report: Report) -> 
     ).assign_coords(step=np.arange(cell.sizes["lr"]))
 
 
-def predicted(question: Question) -> xr.Dataset:
-    """Passages (b, e, m) and losses (b, e, k), relative to the start, by law."""
-    case, problem = RULES[question["rule"]], make(question["problem"])
-    lrs = learning_rates(question["rule"], problem, question["ratio"])
-    hessian = problem.hessian
-    matrix = dense(hessian) if isinstance(hessian, DiagonalPlusLowRank) else hessian
-    theta = np.asarray(problem.theta, float)
-    full = np.asarray(dense(hessian), float)
-    start = 0.5 * theta @ full @ theta
-    laws = ["closure", "half the noise"]
-    laws += ["independent remainders"] if question["rule"] in SIGNS and matrix.ndim == 2 else []
-    passages, losses, seconds = [], [], 0.0
-    for law in laws:
-        # four times the batch size is half the noise, and a place further in the grid
-        batches = np.asarray(question["batches"], float) * (4 if law == "half the noise" else 1)
-        begin = time.perf_counter()
-        found = predict_runs(
-            case.rule, hessian=matrix, theta0=theta, noise=problem.noise, batches=batches.tolist(),
-            lrs=lrs.tolist(), steps=question["horizons"],
-            targets=[start * target for target in question["targets"]],
-            remainder="independent" if law == "independent remainders" else "arcsine",
-            **case.parameters,
-        )  # fmt: skip
-        seconds = seconds or time.perf_counter() - begin
-        passages.append(found.passage_bem)
-        losses.append(found.loss_bek / start)
-    norm = float(np.linalg.eigvalsh(full)[-1])
-    sigma = float(np.sqrt((np.asarray(standard_deviation(problem), float) ** 2).mean()))
-    index = lrs * norm * np.sqrt(np.asarray(question["batches"], float))[:, None] / sigma
-    return xr.Dataset(
-        {
-            "by_target_law": (("law", "batch", "lr", "target"), np.stack(passages)),
-            "by_horizon_law": (("law", "batch", "lr", "horizon"), np.stack(losses)),
-            "index": (("batch", "lr"), index),
-            "seconds": ((), seconds),
-            "norm": ((), norm / sigma),
-        },
-        {"law": laws, "lr": lrs},
-    )
+def _single(x) -> np.ndarray:
+    """In float32, where a loss that has diverged may be infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(x).astype(np.float32)
 
 
 def _best(value: xr.DataArray, law: xr.DataArray) -> xr.Dataset:
