@@ -3,6 +3,8 @@
 Importing this package derives and verifies nothing; `derivations()` and `verify()` do.
 """
 
+from theory.closure import Prediction, predict_runs
+from theory.closure_optimum import BestRun, best_run_lr
 from theory.correlated_small_batch import CorrelatedSmallBatch, correlated_small_batch
 from theory.derivations import derivations
 from theory.laws import LAWS
@@ -17,10 +19,13 @@ from theory.verify import Verdict, verify
 __all__ = [
     "LAWS",
     "RULES",
+    "BestRun",
     "CorrelatedSmallBatch",
     "OneStep",
+    "Prediction",
     "SmallBatch",
     "Verdict",
+    "best_run_lr",
     "common_ratio_half",
     "common_ratio_peak",
     "correlated_small_batch",
@@ -28,6 +33,7 @@ __all__ = [
     "large_batch_limit",
     "one_step",
     "optimal_lr",
+    "predict_runs",
     "samples_of_factor",
     "small_batch",
     "verify",
