@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import advice_datasets
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -113,7 +114,11 @@ MADE_UP = {
     "law_errors": rules_datasets.law_errors,
     "onestep_nongaussian": nongaussian,
     "rivals": rival_datasets.rivals,
-    "steplaw": lambda: steplaw_published_datasets.steplaw().merge(steplaw_datasets.part()),
+    "steplaw": lambda: xr.merge(
+        [steplaw_published_datasets.steplaw(), steplaw_datasets.part(), advice_datasets.part()],
+        compat="no_conflicts",
+        join="exact",
+    ),
     "whole_runs": whole_runs_datasets.whole_runs,
     "se_line": run_datasets.se_line,
     "momentum_runs": run_datasets.momentum_runs,
