@@ -10,6 +10,7 @@ from figures.entry import Entry
 from figures.whole_runs import ORDER, bars
 
 KAPLAN = 1 / 0.21  # 1/α_B
+UNSURE = 0.4  # a standard error of ln B above this shows no place
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -31,7 +32,10 @@ def draw(dataset: xr.Dataset) -> Figure:
         known = np.flatnonzero(np.isfinite(places))
         middle = int(known[len(known) // 2])
         fine = np.geomspace(losses.min(), losses.max(), 50)
-        for power, dashes, words in ((1.0, (4, 1.6), "∝ 1/L"), (KAPLAN, (1.2, 1.2), "∝ 1/L^4.76")):
+        for power, dashes, words in (
+            (1.0, (4, 1.6), "$1/L$"),
+            (KAPLAN, (1.2, 1.2), "$1/L^{4.76}$"),
+        ):
             line = places[middle] * (losses[middle] / fine) ** power
             axes.plot(fine, line, color=style.GREY, dashes=dashes, lw=1.0, zorder=1, label=words)
         every = np.concatenate([part[1] for part in curves.values()])
@@ -50,14 +54,10 @@ def _curves(dataset: xr.Dataset):
     for name in ORDER:
         if name in dataset["problem"].values and name != "diagonal":
             part = dataset.sel(problem=name, rule="sign")
-            yield (
-                name,
-                (
-                    part["target"].values,
-                    part["by_target_peak_batch"].values,
-                    part["by_target_peak_log_batch_sem"].values,
-                ),
+            batch, sem = (
+                part[f"by_target_peak_{end}"].values for end in ("batch", "log_batch_sem")
             )
+            yield name, (part["target"].values, np.where(sem < UNSURE, batch, np.nan), sem)
 
 
 def reading(dataset: xr.Dataset) -> str:
@@ -79,7 +79,8 @@ ENTRY = Entry(
     experiment="whole_runs",
     title="The peak drifts as one over the loss",
     caption="Batch size at which the best rate of sign descent to a target peaks, by target, with "
-    "95 % bars; lines through one point: 1/L and Kaplan's form with 1/α_B = 4.76.",
+    "95 % bars (places known to worse than a factor of 2 left out); lines through one point: 1/L "
+    "and Kaplan's form with 1/α_B = 4.76.",
     not_claimed="That language models do the same: on a quadratic μ² falls with L, and B_noise "
     "with 1/μ². Kaplan's exponent needs a loss that falls much more slowly than μ².",
     alt="Batch size of the peak against loss, log-log: points of four problems along a line of "

@@ -49,7 +49,7 @@ def whole_runs(
     noise: float = 0.01,
 ) -> xr.Dataset:
     """Optima, peaks and drifts of made-up valleys; the last pair was not run."""
-    parts = []
+    parts: list[xr.Dataset] = []
     for problem in problems:
         for rule in rules:
             if len(parts) == len(problems) * len(rules) - 1 > 0:
@@ -62,5 +62,5 @@ def whole_runs(
             one["branch_step"] = ((), 100)
             parts.append(one.expand_dims(problem=[problem], rule=[rule]))
     joined = xr.merge(parts, join="outer", compat="no_conflicts")
-    joined = joined.sel(problem=list(problems), rule=list(rules))
-    return with_units(joined).assign_attrs(seeds=64, groups=GROUPS, t95=T95)
+    chosen: xr.Dataset = joined.sel(problem=list(problems), rule=list(rules))
+    return with_units(chosen).assign_attrs(seeds=64, groups=GROUPS, t95=T95)
