@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from figures import (
+    closure,
     correlated_peak,
     existence,
     horizon_trap,
@@ -57,6 +58,7 @@ FIGURES: Mapping[str, Entry] = {
         whole_runs,
         horizon_trap,
         peak_drift,
+        closure,
         momentum_runs,
         se_line,
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import advice_datasets
+import closure_datasets
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -120,6 +121,7 @@ MADE_UP = {
         join="exact",
     ),
     "whole_runs": whole_runs_datasets.whole_runs,
+    "closure": closure_datasets.closure,
     "se_line": run_datasets.se_line,
     "momentum_runs": run_datasets.momentum_runs,
 }
@@ -151,7 +153,7 @@ def small(figure: str) -> xr.Dataset:
         return rival_datasets.rivals(("digits_mlp",))
     if FIGURES[figure].experiment == "whole_runs":
         return whole_runs_datasets.whole_runs(("coherent",), ("sign",))
-    if figure in ("se_line", "momentum_runs"):
+    if figure in ("se_line", "momentum_runs", "closure"):
         return MADE_UP[figure](("coherent",))
     if figure in ("correlated_peak", "law_errors"):
         whole = made_up(figure)
@@ -206,7 +208,7 @@ def test_where_nothing_was_measured_the_figure_says_so(name):
         nothing["lr_star_mean"][:] = np.nan
     elif FIGURES[name].experiment in (
         "onestep_rules", "correlated_peak", "law_errors", "whole_runs",
-        "se_line", "momentum_runs",
+        "se_line", "momentum_runs", "closure",
     ):  # fmt: skip
         whole = made_up(entry.experiment)
         nothing = whole.map(lambda part: part * np.nan if part.dtype.kind == "f" else part)
