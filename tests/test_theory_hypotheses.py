@@ -36,6 +36,18 @@ def test_every_hypothesis_of_every_law_has_its_counterexample_here():
     assert {name.removeprefix("test_without_") for name in tests} == needed
 
 
+def test_without_small_decay():
+    """The weights' memory is 1/(ηλ) steps while ηλ is small."""
+
+    def memory(decay):
+        left = np.cumprod(np.full(1000, 1 - decay))
+        return 1 + np.interp(-np.log(1 / np.e), -np.log(left), np.arange(len(left)))
+
+    law = LAWS["timescale"]
+    assert memory(2e-3) == pytest.approx(float(law.jax(1, 2e-3, 1.0, 1)), rel=2e-3)
+    assert memory(0.5) < 0.8 * float(law.jax(1, 0.5, 1.0, 1))
+
+
 def test_without_quadratic():
     def decrease(order):
         return lambda rate: (1 - np.abs(1 - rate) ** order) / order

@@ -73,6 +73,7 @@ FOUR_MOMENTS = Hypothesis("four_moments", "a per-sample gradient has a finite fo
 GAUSSIAN_COPULA = Hypothesis(
     "gaussian_copula", "the signs of a batch gradient are those of a thresholded Gaussian vector"
 )
+SMALL_DECAY = Hypothesis("small_decay", "one step decays the weights by little: ηλ ≪ 1")
 EQUAL_NOISE = Hypothesis("equal_noise", "every coordinate has the same noise σ")
 LARGE_MATRIX = Hypothesis(
     "large_matrix", "the gradient is a matrix of many entries, and so is its noise"

@@ -1,11 +1,11 @@
 """Laws of the best learning rate and batch size over model size N and tokens D, side by side.
 
 N counts parameters without embeddings, D and B tokens; rates are peaks of AdamW's schedule.  All
-are fits to grids of runs and nothing is derived.  Where the comparison table of Step Law (Li et al.
-2025, 2503.04715) prints other constants than the paper it names, or constants that cannot be, both
-stand here: `_printed` as in that table.  [recall] marks constants that were not checked against
-the paper.  Each law holds for its own family of models, data and schedule; the ranges are those of
-its fit, as far as they are known.
+but the identity of `TIMESCALE` are fits to grids of runs and nothing is derived.  Where the
+comparison table of Step Law (Li et al. 2025, 2503.04715) prints other constants than the paper it
+names, or constants that cannot be, both stand here: `_printed` as in that table.  [recall] marks
+constants that were not checked against the paper.  Each law holds for its own family of models,
+data and schedule; the ranges are those of its fit, as far as they are known.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,19 @@ import sympy as sp
 
 from theory import hypotheses as holds
 from theory.law import Law
-from theory.symbols import C_flop, D_tok, N_par, e_D, e_L, e_N, k_0, loss
+from theory.symbols import (
+    B_tok,
+    C_flop,
+    D_tok,
+    N_par,
+    e_D,
+    e_L,
+    e_N,
+    epsilon,
+    k_0,
+    lambda_wd,
+    loss,
+)
 
 FITTED = (holds.EMPIRICAL,)
 BILLION = 10**9
@@ -126,10 +138,15 @@ POWER_LINES_BATCH = Law(
     "Bergsma et al. 2025 (2505.13738), B ∝ D^0.4; constant, in sequences of 2,048 [recall]",
     FITTED, "Power Lines: batch size",
 )  # fmt: skip
+TIMESCALE = Law(
+    "timescale", (B_tok, epsilon, lambda_wd, D_tok), B_tok / (epsilon * lambda_wd * D_tok),
+    "Wang & Aitchison 2024 (2405.13698); Bergsma et al. 2025 (2505.13738)",
+    (holds.SMALL_DECAY,), "Memory of AdamW's weights as a share of the run",
+)  # fmt: skip
 POWER_LINES_TIMESCALE = Law(
     "power_lines_timescale", (N_par, D_tok), _r("1.084") * (D_tok / N_par) ** _r("-0.527"),
     "Bergsma et al. 2025 (2505.13738), τ = B/(ηλD) at the optimum; constants [recall]",
-    FITTED, "Power Lines: memory of AdamW's weights as a share of the run",
+    FITTED, "Power Lines: the best memory of AdamW's weights",
 )  # fmt: skip
 
 

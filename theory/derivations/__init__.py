@@ -33,6 +33,7 @@ ORDER = (
     "rivals",
     "lower_bound",
     "su",
+    "timescale",
     "ratio",
     "adam",
     "adam_correction",
