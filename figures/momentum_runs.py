@@ -31,13 +31,13 @@ def draw(dataset: xr.Dataset) -> Figure:
     with style.context():
         figure, grid = panels(
             len(problems), len(rules), width=style.PAGE, height=1.5,
-            margins=(0.6, 0.1, 0.25, 0.75), gaps=(0.42, 0.25),
+            margins=(0.8, 0.1, 0.25, 0.75), gaps=(0.42, 0.25),
         )  # fmt: skip
         for row, problem in zip(grid, problems, strict=True):
             for axes, rule in zip(row, rules, strict=True):
                 _panel(axes, dataset.sel(problem=problem, rule=rule, beta1=beta1))
             name = TITLES.get(problem, problem.replace("_", " "))
-            row[0].set_ylabel(f"{name}\npredicted / measured ε*")
+            row[0].set_ylabel(f"{name}\nε*, predicted / found")
         for axes, rule in zip(grid[0], rules, strict=True):
             axes.set_title(f"{RULES[rule]}, β1 = {beta1:g}")
         for axes in grid[-1]:
