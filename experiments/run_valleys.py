@@ -27,9 +27,10 @@ def wide_best(lrs, value_er) -> Best:
     place, height = (x.reshape(*leading, -1) for x in (place, height))
     scatter, value_scatter = np.moveaxis(errors.reshape(*leading, 2), -1, 0)
     edge, unreached, cliff = np.moveaxis(flags.reshape(*leading, 3), -1, 0)
+    with np.errstate(invalid="ignore"):  # where a group left out leaves too few that reach
+        errors = np.hypot(jackknife(place), scatter), np.hypot(jackknife(height), value_scatter)
     return Best(
-        np.exp(place[..., 0]), np.hypot(jackknife(place), scatter),
-        np.exp(height[..., 0]), np.hypot(jackknife(height), value_scatter),
+        np.exp(place[..., 0]), errors[0], np.exp(height[..., 0]), errors[1],
         edge, unreached, cliff, np.exp(place), np.exp(height),
     )  # fmt: skip
 

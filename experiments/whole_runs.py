@@ -27,6 +27,7 @@ from experiments.spec import Experiment, check_batches, check_positive, check_se
 from experiments.store import Store
 
 BLOCK = 4  # batch sizes in a cell
+UNSURE = 0.4  # a standard error of ln B_peak above this shows no place
 SHORT = 8.0  # steps: to targets met in fewer at the largest batch no drift is followed
 CODE = (run_problems, run_rules, run_cells)
 PEAK = ("batch", "log_batch_sem", "lr", "log_lr_sem", "fall", "fall_sem", "rise", "rise_sem")
@@ -177,7 +178,8 @@ def optima(value: xr.DataArray) -> xr.Dataset:
     for name in PEAK:
         result[f"{sense}_peak_{name}"] = (axis, [getattr(one, name) for one in peaks])
     if axis == "target":
-        long = best.value[-1] >= SHORT
+        sure = np.array([one.log_batch_sem < UNSURE for one in peaks])
+        long = sure & (best.value[-1] >= SHORT)
         places = np.where(long[:, None], np.stack([one.batch_r for one in peaks]), np.nan)
         for name, number in zip(("", "_sem", "_n"), drift(value[axis].values, places), strict=True):
             result[f"drift{name}"] = ((), float(number))
