@@ -75,6 +75,8 @@ def _mixtures(data: xr.Dataset) -> Outcome:
 def _mixture(place: int, data: xr.Dataset) -> Outcome:
     """By sparsity: four cells each; regret with N active less that with N total."""
     sparsity = data["moe_sparsity"].values
+    if place >= len(np.unique(sparsity)):
+        raise Absent("no such mixture")
     mine = sparsity == np.unique(sparsity)[place]
     permille = data["moe_permille"].values[mine]
     gap = permille[:, 1] - permille[:, 0]

@@ -5,6 +5,9 @@ import pytest
 import steplaw_published_datasets as made
 import xarray as xr
 
+from experiments.claims import judged
+from experiments.claims_steplaw import STEPLAW_CLAIMS
+from experiments.judge import FAILS, HOLDS, NOT_RUN
 from experiments.steplaw import curves, references
 from experiments.steplaw.bending import bending
 from experiments.steplaw.comparison import comparison, predicted
@@ -277,3 +280,30 @@ class TestNoise:
         found = references.measure(runs, made.theirs(runs))
         assert np.abs(found["figure_gap"]).max() < 0.2
         np.testing.assert_allclose(found["models_mean"], list(TRUE.values())[:5], atol=0.01)
+
+
+class TestClaims:
+    """On runs made from the printed law the claims say so, and not what the real runs say."""
+
+    def verdicts(self, data: xr.Dataset) -> dict[str, str]:
+        rows = [judged(claim, data, 0.0) for claim in STEPLAW_CLAIMS]
+        return {row["id"].removeprefix("steplaw/"): row["verdict"] for row in rows}
+
+    def test_the_printed_law_is_recognised(self):
+        found = self.verdicts(made.steplaw())
+        for name in ("fit/41/lr_N", "fit/41/lr_D", "surface/bowl", "surface/one_valley",
+                     "regret/all/0.25", "moe/total", "noise/shared/slice"):  # fmt: skip
+            assert found[name] == HOLDS, name
+        assert found["fit/batch_N/surface"] != FAILS
+        assert found["fit/straight/lr"] != FAILS
+        assert {found[name] for name in found if name.startswith("not_public")} == {NOT_RUN}
+
+    def test_a_batch_size_that_falls_with_size_and_another_exponent_are_noticed(self):
+        data = made.steplaw()
+        for end, value in {"value": -0.2, "low": -0.3, "high": -0.1}.items():
+            data[f"estimator_{end}"] = data[f"estimator_{end}"] * 0 + value
+            data[f"exponent_{end}"] = data[f"exponent_{end}"] * 0 + value
+        found = self.verdicts(data)
+        assert found["fit/batch_N/surface"] == FAILS
+        assert found["fit/41/lr_N"] == FAILS
+        assert found["fit/41/batch_D"] == FAILS
