@@ -135,14 +135,21 @@ def _ends(value: float, width: np.ndarray) -> dict[str, float]:
 def rule_of(rates: Family, data: xr.Dataset) -> str:
     """The rule behind the learning rate, in one line."""
     terms = dict(zip(rates.shapes[rates.name].names, rates.estimates[0], strict=True))
-    beyond = f"; beyond the data as {rates.tail.name}" if rates.tail else ""
-    return (
-        (
-            f"lr: {rates.name} in ln N, ln D, ln B, of {data.sizes['advice_slice']} best rates in "
-            f"{data.sizes['advice_cell']} grids{beyond}; near the middle of the data "
-            f"{np.exp(terms['eps_1']):.2g} (N/{N_0:.0e})^{terms['eps_N']:.2f} "
-            f"(D/{D_0:.0e})^{terms['eps_D']:.2f}"
-        )
-        .replace("e+0", "e")
-        .replace("e+", "e")
+    beyond = f"; beyond the data {_words(rates.tail.name)}" if rates.tail else ""
+    found = (
+        f"lr: {_words(rates.name)}, fitted to {data.sizes['advice_slice']} best rates in "
+        f"{data.sizes['advice_cell']} grids{beyond}; near the middle of the data "
+        f"{np.exp(terms['eps_1']):.2g} (N/{N_0:.0e})^{terms['eps_N']:.2f} "
+        f"(D/{D_0:.0e})^{terms['eps_D']:.2f}"
     )
+    return found.replace("e+0", "e").replace("e+", "e")
+
+
+def _words(shape: str) -> str:
+    """A shape's name, in a sentence."""
+    kind, *more = shape.split(", ")
+    scales = "curved in ln N and ln D" if "curved" in more else "powers of N and D"
+    words = f"{kind} in B, its scales {scales}"
+    if kind == "quadratic":
+        words = "quadratic in ln N, ln D and ln B"
+    return words + " with a term for the share of warm-up" * ("warm" in more)

@@ -124,6 +124,8 @@ def _beyond(data: xr.Dataset, n: float, d: float, batch: float) -> list[str]:
             found.append(
                 f"extrapolation: {name} = {value:.3g} {unit}, the data have {low:.3g} to {high:.3g}"
             )
+    if found:
+        found.append("beyond the data neither the interval nor the expected loss is calibrated")
     return found
 
 

@@ -127,7 +127,7 @@ def show(found: Advice, *, given: bool) -> None:
     against = "the best rate at this batch" if given else "the best rate and batch"
     print(f"expected loss above that of {against}: {found.regret_percent:.2g} %")
     print(f"rule: {found.rule}")
-    others = ", ".join(f"{name} {number(value)}" for name, value in found.rivals.items())
+    others = "; ".join(f"{name}: {number(value)}" for name, value in found.rivals.items())
     console.print(f"rivals' learning rates: {others}", highlight=False)
     for flag in found.flags:
         console.print(f"! {flag}", highlight=False, markup=False)
