@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from figures import style
 from figures.axes import around, empty, log_axis, panels
 from figures.entry import Entry
+from figures.jackknife import t95
 from figures.whole_runs import TITLES
 
 RULES = {"momentum": "SGD with momentum", "signum": "Signum", "adam": "Adam"}
@@ -78,7 +79,8 @@ def _panel(axes: Axes, part: xr.Dataset) -> None:
         for place, batch in enumerate(batches(part)):
             one = part.sel(criterion=labels, kind=kind, batch=batch)
             ratio, sem = (one["predicted"] / one["lr"]).values, one["ratio_sem"].values
-            half = np.stack([-np.expm1(-style.Z95 * sem), np.expm1(style.Z95 * sem)]) * ratio
+            reach = t95(part) * sem
+            half = np.stack([-np.expm1(-reach), np.expm1(reach)]) * ratio
             shown.append(ratio)
             style.interval(
                 axes, steps, ratio, half, color=colour, fmt=MARKERS[place] + ("-", ":")[place],

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from figures import style
 from figures.axes import around, empty, log_axis, panels
 from figures.entry import Entry
+from figures.jackknife import t95
 from figures.laws import curve
 from figures.whole_runs import TITLES
 
@@ -55,7 +56,7 @@ def _panel(axes: Axes, part: xr.Dataset, rule: str) -> None:
             one = one.isel(share=0)
             batch, steps = one["batch_greedy"].values, one["greedy_steps"].values
             fitted = (float(one["greedy_s_min"]), float(one["greedy_b_noise"]))
-            scale = float(one["scale"].sel(rule="sgd").isel(kind=0))
+            scale = float(one["scale"].isel(kind=0).max("rule"))  # known for SGD
             axes.plot(batch, steps, "o", color=colour, ms=3.2, mec="white", mew=0.35, zorder=3)
         else:
             one = one.sel(rule=rule)
@@ -63,7 +64,7 @@ def _panel(axes: Axes, part: xr.Dataset, rule: str) -> None:
             fitted = (float(one["s_min"]), float(one["b_noise"]))
             scale = float(one["scale"].isel(kind=0 if rule == "sgd" else 2))
             style.interval(
-                axes, batch, steps, style.Z95 * steps * one["steps_sem"].values, color=colour
+                axes, batch, steps, t95(part) * steps * one["steps_sem"].values, color=colour
             )
             if rule == "sign" and _declines(one["lr_star"].values):
                 axes.axvline(float(one["b_peak"]), color=colour, lw=1.0, ls=MARK["b_peak"])
@@ -101,7 +102,7 @@ def _legend(figure: Figure, dataset: xr.Dataset, wide: bool) -> None:
 def reading(dataset: xr.Dataset) -> str:
     """The line's B_noise over the flow's, for gentle SGD and for whole runs; the rise of S."""
     gentle = (dataset["greedy_b_noise"].isel(share=0)
-              / dataset["scale"].isel(kind=0).sel(rule="sgd")).values  # fmt: skip
+              / dataset["scale"].isel(kind=0).max("rule")).values  # fmt: skip
     words = []
     if np.isfinite(gentle).any():
         low, high = np.nanmin(gentle), np.nanmax(gentle)
