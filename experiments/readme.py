@@ -73,6 +73,7 @@ GROUPS = {
     "closure/loss": "… sign descent, Signum and Adam by the closure, within 5 to 10 %",
     "closure/by_target": "… the best ε to a target within 10 % or its interval",
     "closure/by_horizon": "… the best ε at a horizon",
+    "closure/long": "… for Adam in runs of 20 steps to a target, of 80 at a horizon, or more",
     "closure/chatter": "… also where signs flip together, ε‖H‖√B/σ > 1.5",
     "se_line/gentle_line": "**whole runs:** SGD, 2 % of each best rate: 1/S is a line in 1/E",
     "se_line/gentle_scale": "… whose B_noise is the mean tr(HΣ)/GᵀHG of the flow, within 10 %",
