@@ -53,11 +53,11 @@ def validate(spec: Spec) -> None:
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     """Every part, each a cell; of the runs themselves nothing is kept, they are not ours."""
     import theory
-    from experiments import fit, least_squares
+    from experiments import advise, advise_rivals, fit, least_squares
     from experiments.steplaw import curves, references
     from experiments.steplaw.data import load_runs
 
-    modules = (sys.modules[__name__], theory, fit, least_squares)
+    modules = (sys.modules[__name__], theory, fit, least_squares, advise, advise_rivals)
     runs, logs = load_runs(data_dir), curves.load_curves(data_dir)
     theirs = references.load_references(data_dir)
     found: list[xr.Dataset] = []
