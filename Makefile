@@ -2,11 +2,12 @@
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
 # make mutants     break the theory in 60 places and count who notices (about half an hour)
+# make bench       time the engine against what one would use without it (a quarter of an hour)
 # make lint        ruff and pyright
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: reproduce test figures mutants lint clean
+.PHONY: reproduce test figures mutants bench lint clean
 
 reproduce: .venv/run
 	@$(PY) -m experiments reproduce; status=$$?; \
@@ -21,6 +22,9 @@ test: .venv/test
 mutants: .venv/test
 	@$(PY) tests/mutants.py
 
+bench: .venv-bench/run
+	@.venv-bench/bin/python -m tests.bench
+
 lint: .venv/test
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m pyright
 
@@ -32,6 +36,10 @@ lint: .venv/test
 
 .venv/test: tests/requirements.txt requirements.txt | .venv/bin/python
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt && touch $@ .venv/run
+
+.venv-bench/run: tests/bench/requirements.txt requirements.txt
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt && touch $@
 
 clean:
 	@rm -rf out

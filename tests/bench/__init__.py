@@ -1,0 +1,1 @@
+"""The engine timed against what one would use without it: `make bench`."""

@@ -1,0 +1,85 @@
+"""The timing against rivals: its own parts, and all of it in small where they are installed."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import memory, report
+from tests.bench.timing import Times, interleaved, ratios, spread
+
+ROOT = Path(__file__).parent.parent
+TORCH = importlib.util.find_spec("torch") is not None
+
+
+def test_candidates_take_turns_and_are_warmed_up_untimed():
+    order = []
+    times = interleaved({name: lambda n=name: order.append(n) or len(order) for name in "ab"}, 3)
+    assert "".join(order) == "abababab"
+    assert times["a"].wall.shape == times["b"].cpu.shape == (3,)
+    assert times["b"].result == 8  # of the last round
+
+
+def test_a_ratio_says_how_many_times_longer_the_first_took():
+    slow = Times(np.array([4.0, 6.0, 9.0]), np.array([2.0, 3.0, 8.0]), None)
+    fast = Times(np.array([2.0, 3.0, 3.0]), np.array([1.0, 1.0, 2.0]), None)
+    assert spread(slow) == {"cpu_min": 2, "cpu_median": 3, "wall_min": 4, "wall_median": 6}
+    assert ratios(slow, fast) == {"cpu_min": 2, "cpu_median": 3, "wall_min": 2, "wall_median": 2}
+
+
+def test_without_the_rivals_one_line_says_what_to_install(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(bench, "find_spec", lambda _: None)
+    assert bench.main(["--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr() == ("", bench.INSTALL + "\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_memory_of_more_cells_is_that_of_fewer_here_and_now():
+    peaks = [memory.main(cells)["peak_mb"] for cells in (100, 200)]
+    assert 0 < peaks[0] <= peaks[1] < 1.1 * peaks[0]
+
+
+def found(agreement="z = 0") -> dict:
+    one = {
+        "cpu_min": 1, "cpu_median": 1, "wall_min": 1, "wall_median": 1, "share": 0.5,
+        "ratio": {"cpu_min": 2, "cpu_median": 2, "wall_median": 2.125}, "agreement": agreement,
+    }  # fmt: skip
+    return {
+        "rounds": 5,
+        "rows": [{"name": "row", "candidates": {"engine": one}, "equal_error": {"ε*": 3.0}}],
+        "limits": {"gemm": {"torch": 80}, "normals": {"jax": 200}, "memory": {"torch": 30}},
+        "cpu_by_batch": {"1": 1.0, "10": 1.05},
+        "peak_mb_by_cells": {"1000": 700},
+        "machine": {"cpu": "a", "threads": 1, "cores": 2, "load": [0, 0, 0], "versions": "jax"},
+    }
+
+
+def test_times_and_agreement_stand_in_one_line():
+    line = next(line for line in report.text(found()).splitlines() if line.startswith("row  engine"))
+    assert "1000" in line
+    assert "2.12" in line
+    assert line.endswith("z = 0")
+    assert "largest over smallest 1.05" in report.text(found())
+
+
+def test_the_page_escapes_what_it_shows():
+    page = report.html(found("<script>"))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.skipif(not TORCH, reason="the rivals are not installed")
+def test_all_of_it_in_small(tmp_path):
+    command = [sys.executable, "-m", "tests.bench", "--tiny", "--rounds", "2", "--out", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert len(written["rows"]) == 3
+    for row in written["rows"]:
+        assert row["name"] in done.stdout
+        for name, one in row["candidates"].items():
+            assert name == "torch" or "z = " in one["agreement"]
