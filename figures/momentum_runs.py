@@ -119,8 +119,8 @@ ENTRY = Entry(
     "that of the long run (1 for a linear rule; for Signum a batch 1.43 times as large and ε* "
     "3.6 times smaller), over the one found. Bars: 95 %, jackknife of paired replicates.",
     not_claimed="Between, where a run is a few memories long, neither factor nor that of K steps "
-    "predicts ε*: there the average's own inertia decides. At large batches Signum's overshoot "
-    "makes ε* larger than either says.",
+    "predicts ε*: there the average's own inertia decides. At large batches Signum's ε* lies "
+    "between what the two say.",
     alt="Six panels of predicted over measured learning rate against the number of steps: the "
     "one-step factor starts at one and ends at two to four, that of the long run ends at one.",
     draw=draw,
