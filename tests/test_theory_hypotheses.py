@@ -470,3 +470,59 @@ def test_without_gaussian_copula():
     signs = np.where(rng.random((200_000, 1)) < 0.5, np.sign(rng.normal(size=(200_000, 2))), 0.0)
     assert np.cov(signs.T)[0, 1] == pytest.approx(0, abs=0.01)
     assert np.cov((signs**2).T)[0, 1] == pytest.approx(0.25, abs=0.01)
+
+
+def test_without_closed():
+    """No noise, θ = ±1: a step of 1 takes all runs to 0; Gaussian θ keep 0.404 of the spread."""
+    two, gaussian = np.array([-1.0, 1.0] * 1000), np.random.default_rng(5).normal(size=200_000)
+    slope, left = (2 / np.pi) ** 0.5, 1 - 2 / np.pi
+    law = float(LAWS["closure_variance"].jax(1.0, 1.0, 1e-9, 1.0, 1.0, slope, left))
+    assert np.var(gaussian - np.sign(gaussian)) == pytest.approx(law, rel=0.02)
+    assert np.var(two - np.sign(two)) == 0
+    assert law == pytest.approx(0.404, abs=1e-3)
+
+
+def test_without_stable():
+    """SGD settles at its floor while ελ < 2, and at no floor beyond."""
+
+    def losses(lr, steps):
+        second = 0.0
+        for _ in range(steps):
+            second = (1 - lr) ** 2 * second + lr**2
+        return second / 2
+
+    law = LAWS["sgd_floor"]
+    assert losses(1.5, 200) == pytest.approx(float(law.jax(1.0, 1.0, 1.0, 1.5)), rel=1e-6)
+    assert losses(2.5, 200) > 1e6
+    assert float(law.jax(1.0, 1.0, 1.0, 2.5)) < 0
+
+
+def moved(theta, direction, noise=lambda _: 1.0):
+    """d ln B/d ln(1/L) of B = noise/|G|² for H = diag(1, 4) over a small step."""
+    hessian, rows = np.array([1.0, 4.0]), []
+    for place in (theta, theta - 1e-6 * direction(hessian * theta)):
+        loss = 0.5 * place @ (hessian * place)
+        rows.append(np.log([noise(loss) / ((hessian * place) ** 2).sum(), loss]))
+    change = np.diff(rows, axis=0)[0]
+    return -change[0] / change[1]
+
+
+def test_without_gradient_flow():
+    """No noise scale falls behind 1/L under gradient flow; under sign flow it can."""
+    places = np.random.default_rng(6).normal(size=(200, 2))
+    assert min(moved(theta, lambda g: g) for theta in places) > 1 - 1e-4
+    assert moved(np.array([0.1, 1.0]), np.sign) == pytest.approx(0.984, abs=1e-3)
+
+
+def test_without_constant_noise():
+    """Noise whose variance is in proportion to the loss: along an eigenvector B stands still."""
+    theta = np.array([1.0, 0.0])
+    assert moved(theta, lambda g: g) == pytest.approx(1, abs=1e-4)
+    assert moved(theta, lambda g: g, lambda loss: loss) == pytest.approx(0, abs=1e-4)
+
+
+def test_without_power_decay():
+    """L = e^(−2t): its slope in ln t is −2 at t = 1, but B ∝ 1/L at every time."""
+    law = LAWS["drift_of_decay"]
+    assert float(law.jax(2.0)) == pytest.approx(1.5)
+    assert moved(np.array([np.exp(-1.0), 0.0]), lambda g: g) == pytest.approx(1, abs=1e-4)
