@@ -18,9 +18,8 @@ from theory.symbols import A_K, B, K_steps, beta_1, epsilon, lambda_H, mu, n, si
 
 STEPS = 5
 GAP = beta_1 / (1 - beta_1)  # Σ βᵏ over all lags
-c, rate, noise = EMA_FACTOR.expr, epsilon * lambda_H, sigma**2 / B
+c, noise = EMA_FACTOR.expr, sigma**2 / B
 DECAY = (beta_1 < 1,)
-STABLE = (*DECAY, rate < 1)
 
 # second moments of a stationary (θ, m) along an eigenvector: X = Eθ², Y = E[θm], Z = Em²
 X = MOMENTUM_STATIONARY.expr
