@@ -125,7 +125,9 @@ def _never_rises(problem: str, rule: str, target: float, data: xr.Dataset) -> Ou
     return judge.within(np.array([ratio]), Z * ratio * sem, NO_RISE, controls, n=1)
 
 
-def _claim(id: str, statement: str, law: str, kind: str, unit: str, judge_it, expected) -> Claim:
+def _claim(
+    id: str, statement: str, law: str, kind: str, unit: str, judge_it, expected: str
+) -> Claim:
     return Claim(
         id=f"se_line/{id}", statement=statement, law=law, source=theory.LAWS[law].source,
         experiment="se_line", kind=kind, unit=unit, expected=AFTERWARDS.get(id, expected),
