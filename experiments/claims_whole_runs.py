@@ -13,7 +13,7 @@ import xarray as xr
 
 from experiments import judge
 from experiments.claim import Absent, Claim, select
-from experiments.judge import HOLDS, INCONCLUSIVE, Outcome
+from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, Outcome
 from experiments.run_peaks import T95
 
 PAPER = "Li et al. 2024 (2405.14578)"
@@ -164,6 +164,7 @@ def _falling():
         "adam (0.9, 0.999) on coherent, steps to L/L₀ = 0.25 and 0.2: ε*(B) peaks and falls",
         "adam_common_peak", "optimality", FALL,
         partial(_falls, "coherent", "adam", "by_target", (0.25, 0.2), DIAGONAL),
+        INCONCLUSIVE,  # a fall of some 10 % is no larger than the teeth of runs of 11 steps
     )  # fmt: skip
     yield _claim(
         "trap/diagonal",
@@ -179,6 +180,8 @@ def _falling():
         partial(_falls, "coherent", "sign", "by_branch", (16,), DIAGONAL),
     )  # fmt: skip
     for rule in ("signum", "rmsprop", "adamw", "adagrad", "adafactor", "muon"):
+        # with momentum in the sign, ε* falls by 10 % (signum) and 30 %, too little for 32 seeds
+        expected = INCONCLUSIVE if rule in ("signum", "muon") else HOLDS
         yield _claim(
             f"horizon_falls/{rule}",
             f"{rule} on coherent: at a horizon of 200 steps ε*(B) falls",
@@ -186,7 +189,7 @@ def _falling():
             partial(
                 _falls, "coherent", rule, "by_horizon", (200,),
                 ("coherent", "sgd", "by_horizon", 200),
-            ), source=OWN,
+            ), expected, OWN,
         )  # fmt: skip
 
 
@@ -229,8 +232,8 @@ def _places():
             "peak_drift", "approximation", "samples",
             partial(_place, "coherent", target, band), expected, OWN,
         )  # fmt: skip
-    # at 0.5 the best run has 2 to 6 steps from this start: its rate is known to a grid step only
-    for target, expected in ((0.5, INCONCLUSIVE), (0.2, HOLDS), (0.05, HOLDS)):
+    # at 0.5 the best run has 2 to 6 steps from this start, too few for more than 14 ± 15 %
+    for target, expected in ((0.5, FAILS), (0.2, HOLDS), (0.05, HOLDS)):
         yield _claim(
             f"decline/coherent/{target}",
             f"sign on coherent, L/L₀ = {target}: ε* falls by 42 to 70 % from its peak on",
