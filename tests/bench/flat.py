@@ -1,8 +1,4 @@
-"""Rows without a rival: what must not grow.  Cost with the batch size, memory with the cells."""
-
-import json
-import subprocess
-import sys
+"""Row without a rival: cost against the batch size, which must not grow."""
 
 from tests.bench import sign
 from tests.bench.timing import interleaved, spread
@@ -18,13 +14,3 @@ def cost_by_batch(d: int, draws: int, rounds: int) -> dict[str, float]:
     }
     times = interleaved(runs, rounds)
     return {batch: spread(times[batch])["cpu_min"] for batch in runs}
-
-
-def memory_by_cells(cells: tuple[int, ...]) -> dict[str, float]:
-    """Peak resident MB of a process of its own that runs so many (batch × rate) cells."""
-    found = {}
-    for number in cells:
-        command = [sys.executable, "-m", "tests.bench.memory", str(number)]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found[str(number)] = json.loads(printed)["peak_mb"]
-    return found

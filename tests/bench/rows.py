@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.bench import flat, grid, sign
+from tests.bench import flat, grid, memory, sign
 from tests.bench.limits import limits, seconds_at_limit
 from tests.bench.timing import interleaved, ratios, spread
 
@@ -15,7 +15,7 @@ class Sizes(NamedTuple):
     limit: int = 1024
     grid: tuple[int, ...] = (256, 10, 12, 8, 100)  # d, batch sizes, learning rates, seeds, steps
     flat: tuple[int, int] = (256, 2**15)  # d, draws
-    cells: tuple[int, ...] = (10**3, 10**4, 10**5)
+    cells: tuple[int, ...] = (5000, 20_000, 100_000)
 
 
 TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200))
@@ -40,7 +40,7 @@ def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
         "limits": found,
         "rows": rows,
         "cpu_by_batch": flat.cost_by_batch(*sizes.flat, rounds),
-        "peak_mb_by_cells": flat.memory_by_cells(sizes.cells),
+        "peak_mb_by_cells": memory.memory_by_cells(sizes.cells),
     }
 
 
