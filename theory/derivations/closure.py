@@ -66,7 +66,12 @@ DERIVATION = Derivation(
         ),
         Step(
             REMAINDER_CORRELATION.expr * (sp.pi / 2 - 1),
-            total(sp.binomial(2 * n, n) / (4**n * (2 * n + 1)) * rho ** (2 * n + 1), (n, 1, 40)),
+            total(
+                sp.factorial(2 * n)
+                / (sp.factorial(n) ** 2 * 4**n * (2 * n + 1))
+                * rho ** (2 * n + 1),
+                (n, 1, 40),
+            ),
             "Its Taylor coefficients are positive, here 40 of them, so that by Schur's theorem "
             "it turns every correlation matrix into a positive semi-definite one.",
             digits_where(sp.Abs(rho) < sp.Rational(1, 3)),
