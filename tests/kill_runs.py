@@ -11,6 +11,7 @@ from pathlib import Path
 from experiments.store import Store
 
 NOWHERE = subprocess.DEVNULL
+ENDED = (0, 1)  # 1: a claim is against its expectation, on so small a grid
 GRID = (
     *("--preset", "smoke", "--problems", "coherent", "diagonal", "power_law", "fisher"),
     *("--batches", *(str(2**k) for k in range(12)), "--targets", "0.5", "0.3", "--after", "4"),
@@ -36,7 +37,7 @@ def main() -> int:
     draw, done, rounds, wrong = random.Random(0), 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         undisturbed = Path(folder) / "undisturbed"
-        subprocess.run(command(undisturbed), check=True, stdout=NOWHERE, stderr=NOWHERE)
+        subprocess.run(command(undisturbed), check=False, stdout=NOWHERE, stderr=NOWHERE)
         while done < asked.kills:
             rounds += 1
             out, finished, here = Path(folder) / str(rounds), False, 0
@@ -44,7 +45,9 @@ def main() -> int:
                 running = subprocess.Popen(command(out), stdout=NOWHERE, stderr=NOWHERE)
                 try:
                     enough = done >= asked.kills
-                    finished = running.wait(None if enough else draw.uniform(1, asked.longest)) == 0
+                    finished = (
+                        running.wait(None if enough else draw.uniform(1, asked.longest)) in ENDED
+                    )
                 except subprocess.TimeoutExpired:
                     running.kill()
                     running.wait()
