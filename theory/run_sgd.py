@@ -7,7 +7,7 @@ over eigenvectors, whatever Σ is: no covariance between two of them enters it.
 
 from theory import hypotheses as holds
 from theory.law import Law
-from theory.symbols import B, K_steps, epsilon, lambda_k, m_k, sigma
+from theory.symbols import B, N_steps, epsilon, lambda_k, m_k, sigma
 
 SOURCE = "Zhang et al. 2019 (1907.04164), noisy quadratic model"
 HOLDS = (holds.QUADRATIC, holds.INDEPENDENT_SAMPLES)
@@ -23,8 +23,8 @@ SGD_FLOOR = Law(
 )
 SGD_RUN_LOSS = Law(
     "sgd_run_loss",
-    (lambda_k, m_k, sigma, B, epsilon, K_steps),
-    SHRINKS**K_steps * lambda_k * m_k**2 / 2 + (1 - SHRINKS**K_steps) * SGD_FLOOR.expr,
+    (lambda_k, m_k, sigma, B, epsilon, N_steps),
+    SHRINKS**N_steps * lambda_k * m_k**2 / 2 + (1 - SHRINKS**N_steps) * SGD_FLOOR.expr,
     SOURCE,
     HOLDS,
     "SGD: expected loss along one eigenvector after K steps",

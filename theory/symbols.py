@@ -126,7 +126,7 @@ P_k = _symbol("P_k", "variance of a parameter over runs", "param²", positive=Tr
 a_k = _symbol("a_k", "slope of E[V] in the mean of its argument", "param/loss", positive=True)
 v_e = _symbol("v_e", "variance of V that no linear function of its argument explains", "1",
               positive=True)  # fmt: skip
-K_steps = _symbol("K_steps", "steps of a run", "steps", positive=True, integer=True)
+N_steps = _symbol("N_steps", "steps of a run", "steps", positive=True, integer=True)
 N_v = _symbol("N_v", "descent Gᵀv along a direction v", "loss", positive=True)
 K_G = _symbol("K_G", "a quadratic form GᵀKG of the gradient", "1", positive=True)
 K_v = _symbol("K_v", "GᵀKHv, half the rate at which it falls along v", "1", real=True)

@@ -6,10 +6,10 @@ from theory import hypotheses as holds
 from theory.derivation import Counterexample, Derivation, Step
 from theory.moments import SGD_VARIANCE
 from theory.run_sgd import SGD_FLOOR, SGD_RUN_LOSS, SHRINKS
-from theory.symbols import B, K_steps, epsilon, lambda_k, m_k, sigma, x, y
+from theory.symbols import B, N_steps, epsilon, lambda_k, m_k, sigma, x, y
 
 ONCE = lambda_k / 2 * epsilon**2 * SGD_VARIANCE(sigma, B)  # what the noise of one step adds
-AFTER = SGD_RUN_LOSS.expr.subs(K_steps, K_steps + 1)
+AFTER = SGD_RUN_LOSS.expr.subs(N_steps, N_steps + 1)
 
 DERIVATION = Derivation(
     "run_sgd",
@@ -37,7 +37,7 @@ DERIVATION = Derivation(
             laws=(SGD_FLOOR,),
         ),
         Step(
-            sp.simplify(SGD_RUN_LOSS.expr.subs(K_steps, 0)),
+            sp.simplify(SGD_RUN_LOSS.expr.subs(N_steps, 0)),
             lambda_k * m_k**2 / 2,
             "The law is right at K = 0.",
         ),
@@ -48,7 +48,7 @@ DERIVATION = Derivation(
         ),
         Step(
             sp.Limit(
-                SGD_RUN_LOSS(lambda_k, m_k, sigma, B, epsilon / K_steps, K_steps), K_steps, sp.oo
+                SGD_RUN_LOSS(lambda_k, m_k, sigma, B, epsilon / N_steps, N_steps), N_steps, sp.oo
             ),
             lambda_k * m_k**2 / 2 * sp.exp(-2 * epsilon * lambda_k),
             "Many small steps, ε the time they sum to: the gradient flow, without noise.",
@@ -59,7 +59,7 @@ DERIVATION = Derivation(
             "With ε = 1/λ one step forgets the start.",
         ),
         Step(
-            SHRINKS**K_steps * (lambda_k * m_k**2 / 2 - SGD_FLOOR.expr) + SGD_FLOOR.expr,
+            SHRINKS**N_steps * (lambda_k * m_k**2 / 2 - SGD_FLOOR.expr) + SGD_FLOOR.expr,
             SGD_RUN_LOSS.expr,
             "So what separates the loss from its floor shrinks by (1−ελ)² in every step.",
             laws=(SGD_RUN_LOSS,),
