@@ -31,6 +31,20 @@ LONG = {"by_target": 20, "by_horizon": 80}  # steps; chosen after a first run, j
 CHATTERS = {"coherent": FAILS, "fisher": FAILS, "power_law": FAILS, "power_law_fisher": FAILS,
             "diagonal": HOLDS}  # fmt: skip
 
+# Adam's first steps divide by the square of a single gradient, not by its mean: where the best run
+# is over in a few steps, or rates are far beyond the best one and its first steps overshoot.  At 30
+# steps some valleys have two bottoms of nearly equal loss.  Found in the first run; see `LONG`.
+HASTY = {
+    "by_target": ("coherent", "fisher", "power_law", "power_law_fisher"),
+    "by_horizon": ("power_law", "power_law_fisher"),
+    "loss": ("coherent", "fisher"),
+}
+
+
+def _hasty(rule: str, kind: str, problem: str) -> str:
+    """What is expected of a claim on every cell or every best rate."""
+    return FAILS if rule == "adam" and problem in HASTY[kind] else HOLDS
+
 
 def _beyond(ratio, half):
     """How far a ratio lies from 1 beyond its interval ± half, 0 inside."""
@@ -142,6 +156,7 @@ def _rows():
                 f"loss/{rule}/{problem}",
                 f"{rule} on {problem}: expected losses within {band:.0%} of the closure's{where}",
                 rule, "approximation", "simulated / predicted", partial(_near, rule, problem),
+                _hasty(rule, "loss", problem),
             )  # fmt: skip
         for rule in LAWS:
             for sense, meaning in words.items():
@@ -151,6 +166,7 @@ def _rows():
                     "10 % or its interval",
                     rule, "approximation", "simulated / predicted",
                     partial(_rates, rule, problem, sense, "calm"),
+                    _hasty(rule, sense, problem),
                 )  # fmt: skip
         yield _claim(
             f"chatter/{problem}",
