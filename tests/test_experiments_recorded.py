@@ -193,3 +193,9 @@ class TestRecord:
     def test_git_does_not_ignore_it(self, path):
         ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
         assert ignored.returncode != 0
+
+
+def test_data_of_an_earlier_version_are_not_judged_and_said_to_be_so(tmp_path, capsys):
+    Store(tmp_path).save("se_line", RESULT)
+    assert reproduce.show_claims(tmp_path, as_json=False) == 0
+    assert "se_line: its data are of an earlier version; anew: " in capsys.readouterr().err
