@@ -54,7 +54,7 @@ def predict_runs(
     hessian: (d,) diagonal or (d, d); theta0 (d,); noise: (d,) standard deviations of one sample's
     gradient, a (d, d) covariance or a (d, k) factor L, Σ = LLᵀ, k ≠ d; batches, lrs: positive;
     steps: increasing; targets: losses; remainder: of signs, "arcsine" (semi-definite by
-    construction) or "exact" (quadrature, far slower). Memory is bounded by chunks.
+    construction) or "exact" (quadrature, five to eight times slower). Memory is bounded by chunks.
     Errors: ValueError for a rule without closure and for what is malformed.
     """
     key = checked_rule(rule, remainder, parameters)
