@@ -14,9 +14,9 @@ UNSEEN: Mapping[tuple[str, str], str] = {
     ("muon(0.9)", "low_rank_shaped"): HOLDS,
 }
 
-# Expected to hold before the first run. It found ε* of Muon's law 12 % off where noise goes with the
-# curvature (diagonal_shaped): there its noise is drawn since. It measured RMSProp to 1.3 % only on
-# diagonal_independent, the second run, with other draws, to 1.2 %, and to 1.02 % on
+# Expected to hold before the first run. It found ε* of Muon's law 12 % off where noise goes with
+# the curvature (diagonal_shaped): there its noise is drawn since. It measured RMSProp to 1.3 % only
+# on diagonal_independent, the second run, with other draws, to 1.2 %, and to 1.02 % on
 # diagonal_low_rank.
 FOUND: Mapping[str, str] = {
     "onestep_rules_wide/law/rmsprop(0.95)/diagonal_independent": INCONCLUSIVE,
