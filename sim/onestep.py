@@ -80,8 +80,8 @@ def measure_one_step(
 
     The batch mean is drawn by its law (see `quadratic.draw_noise_mean`); `average=True` draws and
     averages B samples instead (to check the former; its cost grows with B).  `sampler="threshold"`
-    draws signs by their probabilities (see `threshold`: faster, but no evidence for a law of sign
-    descent).  `samples` is rounded up to whole chunks.  Runs in the problem's dtype, memory bounded
+    draws signs by their probabilities (see `threshold`: no evidence for a law of sign descent).
+    `samples` is rounded up to whole chunks.  Runs in the problem's dtype, memory bounded
     by chunks, same key → same result.
 
     Raises ValueError for an unknown rule or a wrong parameter, batch < 1 or not finite (or not

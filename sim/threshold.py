@@ -1,9 +1,9 @@
-"""Signs of batch gradients from single random words: a fast path for sign descent.
+"""Signs of batch gradients from single random words: another route to draws of sign descent.
 
 Where noise is Gaussian and its coordinates are independent, V_i = +1 with probability Φ(√B r_i),
 r_i = μ_i/σ_i, so a uniform word below a threshold decides it, and no normal is needed.  This builds
-Theorem 2's law of V into the simulation.  It must agree with the draws of gradients, it is a
-convenience where they are too slow, and no claim about sign descent may rest on it.
+Theorem 2's law of V into the simulation.  It must agree with the draws of gradients, and no claim
+about sign descent may rest on it.  It costs what normals cost, for the random words are most of it.
 """
 
 import jax
