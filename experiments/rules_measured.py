@@ -12,7 +12,6 @@ from sim import onestep
 
 QUANTITIES = ("lr_star", "decrease", "numerator", "denominator")
 SURELY, RARELY = 0.6, 0.85  # of the resolution: aim of chains, whose pilots are uncertain; of signs
-SURELY_NOT = 1.1  # times the resolution: coarser is measured again
 ENOUGH = 0.2  # draws at B = 1, in units of 1/resolution², of rules whose memory is long
 FEWEST = 2**13  # draws of them at any batch size
 
@@ -56,15 +55,6 @@ def _steps(
             )
             for index, batch in enumerate(batches)
         ]  # fmt: skip
-    steps = onestep.measure_to(
+    return onestep.measure_to(
         goal, rule, drawn, batches=batches, limit=limit, key=key, **parameters
     )
-    if case.burn_in == 0:
-        for index, (batch, step) in enumerate(zip(batches, steps, strict=True)):
-            coarse = max(part.sem / abs(part.mean) for part in step.estimates) / goal
-            if coarse > SURELY_NOT:  # the pilot promised too much
-                steps[index] = onestep.measure_one_step(
-                    rule, drawn, batch=batch, samples=int(min(step.numerator.n * coarse**2, limit)),
-                    key=jax.random.fold_in(key, len(batches) + index), **parameters,
-                )  # fmt: skip
-    return steps

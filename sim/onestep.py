@@ -19,6 +19,8 @@ from sim.plan import Plan, check_batch, planned
 from sim.rules import make_rule
 from sim.threshold import check_threshold
 
+COARSE = 1.1  # times the resolution: a run that is coarser is run again
+
 
 class OneStep(NamedTuple):
     """What one step does: `lr_star`, `decrease` (loss units), `numerator` E[VᵀG], `denominator`
@@ -115,19 +117,29 @@ def measure_to(
     to `resolution`.
 
     A pilot run of one chunk sets the number of draws and is then discarded, so that the stopping
-    rule cannot bias the result; at most `limit` pairs are drawn (of chains: pairs of measured
-    steps), and the estimate says what was reached.  Raises ValueError as `measure_one_step` does.
+    rule cannot bias the result; a run whose pilot had promised too much is itself the pilot of
+    another, once.  At most `limit` pairs are drawn (of chains: pairs of measured steps), and the
+    estimate says what was reached.  Raises ValueError as `measure_one_step` does.
     """
     plan = planned(rule, problem, burn_in, steps, False, parameters)
     for batch in batches:
         check_batch(plan, batch)
     measured = []
     for index, batch in enumerate(batches):
-        pilot_key, main_key = jax.random.split(jax.random.fold_in(key, index))
-        pilot = _measure(plan, batch, plan.pilot_looks, 1, pilot_key)
-        size = plan.size(*_needed(resolution, pilot, plan.pilot_looks, limit))
-        measured.append(_measure(plan, batch, *size, main_key))
+        keys = jax.random.split(jax.random.fold_in(key, index), 3)
+        looks, step = plan.pilot_looks, _measure(plan, batch, plan.pilot_looks, 1, keys[0])
+        for again in keys[1:]:
+            looks, chunks = plan.size(*_needed(resolution, step, looks, limit))
+            step = _measure(plan, batch, looks, chunks, again)
+            if _reached(resolution, step):
+                break
+        measured.append(step)
     return measured
+
+
+def _reached(resolution: float, step: OneStep) -> bool:
+    """Whether every relative standard error is about as small as it should be."""
+    return all(part.sem <= COARSE * resolution * abs(part.mean) for part in step.estimates)
 
 
 def _needed(resolution: float, pilot: OneStep, looks: int, limit: int) -> tuple[int, int]:

@@ -394,6 +394,26 @@ def test_draws_are_as_many_as_the_resolution_needs(rule):
         assert worst(step, closed_form(rule, problem, batch)) < 1
 
 
+def test_a_run_whose_pilot_promised_too_much_is_run_again(monkeypatch):
+    """A pilot that saw no spread asks for two draws; what then comes is a pilot itself."""
+    asked, drawn = [], onestep._measure
+
+    def blind(plan, batch, looks, chunks, key):
+        step = drawn(plan, batch, looks, chunks, key)
+        asked.append(chunks)
+        if len(asked) > 1:
+            return step
+        sure = (part._replace(sem=0.0) for part in step.estimates)
+        return onestep.OneStep(*sure, step.covariance)
+
+    monkeypatch.setattr(onestep, "_measure", blind)
+    problem = at_gradient(HESSIANS["dense"], SIGMA)
+    (step,) = measure_to(2e-3, "sign", problem, batches=(1,), limit=2**20, key=KEY)
+    assert asked[:2] == [1, 1]
+    assert len(asked) == 3
+    assert (sems(step) / np.abs(means(step))).max() < 1.1 * 2e-3
+
+
 def test_a_saturated_rule_needs_draws_in_proportion_to_one_over_the_resolution():
     problem = at_gradient(HESSIANS["dense"], SIGMA)
     steps = [measure_to(r, "sign", problem, batches=(1e8,), limit=2**22, key=KEY)[0]

@@ -1,5 +1,7 @@
 """The closure of whole runs: exact where it must be, and by what must hold of any covariance."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,8 +23,8 @@ ROOT, SPREAD = RNG.normal(size=(D, D)), RNG.normal(size=(D, D))
 H = ROOT @ ROOT.T / D + 0.1 * np.eye(D)
 SIGMA = SPREAD @ SPREAD.T / D + 0.05 * np.eye(D)
 THETA = RNG.normal(size=D)
-GRID = {"batches": [1.0, 8.0], "lrs": [0.02, 0.1], "steps": [1, 4, 9]}
-PROBLEM = {"hessian": H, "theta0": THETA, "noise": SIGMA}
+GRID: dict[str, Any] = {"batches": [1.0, 8.0], "lrs": [0.02, 0.1], "steps": [1, 4, 9]}
+PROBLEM: dict[str, Any] = {"hessian": H, "theta0": THETA, "noise": SIGMA}
 RULES = ("sgd", "momentum", "sign", "signum", "lion", "rmsprop", "adam")
 
 
@@ -101,8 +103,8 @@ def state_after(rule, steps, lr=0.3, batch=8.0, remainder="arcsine"):
         state = advance(
             state, jnp.full((1, 1, 1), batch), jnp.full((1, 1, 1), lr), jnp.asarray(H),
             jnp.asarray(SIGMA), average=chosen.average, respond=chosen.respond,
-            scale=lambda square, t=t: chosen.scale(t + 1, square), forget=chosen.forget,
-            shape=DENSE,
+            scale=lambda square, t=t: chosen.scale(jnp.asarray(t + 1), square),
+            forget=chosen.forget, shape=DENSE,
         )  # fmt: skip
     return state
 
@@ -169,7 +171,7 @@ def test_a_run_from_a_start_times_eta_is_eta_times_one_at_eta_squared_b(rule):
         rule, **PROBLEM, batches=[2.0, 16.0], lrs=[0.05, 0.1], steps=steps, targets=targets
     )
     near = predict_runs(
-        rule, **(PROBLEM | {"theta0": eta * THETA}), batches=[2.0 / eta**2, 16.0 / eta**2],
+        rule, **{**PROBLEM, "theta0": eta * THETA}, batches=[2.0 / eta**2, 16.0 / eta**2],
         lrs=[0.05 * eta ** (1 - k), 0.1 * eta ** (1 - k)], steps=steps,
         targets=[0.6 * eta**2],
     )  # fmt: skip
@@ -218,7 +220,7 @@ class TestRemainder:
 
 
 def test_passages_are_where_the_logarithm_of_the_loss_crosses():
-    found = predict_runs("sign", **PROBLEM, **(GRID | {"steps": range(1, 30)}), targets=[0.6, 1e9])
+    found = predict_runs("sign", **PROBLEM, **{**GRID, "steps": range(1, 30)}, targets=[0.6, 1e9])
     start = 0.5 * THETA @ H @ THETA
     for cell in np.ndindex(2, 2):
         losses = np.log(np.concatenate([[start], found.loss_bek[cell]]))
@@ -270,7 +272,7 @@ def test_what_it_does_not_know_is_refused_in_one_line(wrong, words):
         predict_runs(**({"rule": "sign"} | PROBLEM | GRID | wrong))
 
 
-BEST = {"lr_range": (1e-3, 10.0), "batches": [1.0, 8.0, 64.0]}
+BEST: dict[str, Any] = {"lr_range": (1e-3, 10.0), "batches": [1.0, 8.0, 64.0]}
 
 
 class TestBestRate:

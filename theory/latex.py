@@ -27,18 +27,19 @@ TEXT = {
 MATHS = {
     "−": "-", "·": r"\cdot", "×": r"\times", "±": r"\pm", "√": r"\surd", "∞": r"\infty",
     "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "≪": r"\ll", "≫": r"\gg",
-    "∝": r"\propto", "~": r"\sim", "→": r"\to", "↦": r"\mapsto", "⇒": r"\Rightarrow",
-    "⇔": r"\Leftrightarrow", "∈": r"\in", "∂": r"\partial", "∇": r"\nabla", "∫": r"\int",
-    "∑": r"\sum", "∏": r"\prod", "∘": r"\circ", "⊙": r"\odot", "⊗": r"\otimes", "‖": r"\Vert",
-    "ℰ": r"\mathcal{E}", "ℓ": r"\ell", "′": "'", "⟨": r"\langle", "⟩": r"\rangle",
-    "∧": r"\wedge", "∨": r"\vee", "°": r"^\circ", "∼": r"\sim", "∀": r"\forall", "∓": r"\mp",
+    "∝": r"\propto", "~": r"\sim", "→": r"\to", "←": r"\leftarrow", "↦": r"\mapsto",
+    "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow", "∈": r"\in", "∂": r"\partial",
+    "∇": r"\nabla", "∫": r"\int", "∑": r"\sum", "∏": r"\prod", "∘": r"\circ",
+    "⊙": r"\odot", "⊗": r"\otimes", "‖": r"\Vert", "ℰ": r"\mathcal{E}", "ℓ": r"\ell",
+    "′": "'", "⟨": r"\langle", "⟩": r"\rangle", "∧": r"\wedge",
+    "∨": r"\vee", "°": r"^\circ", "∼": r"\sim", "∀": r"\forall", "∓": r"\mp",
     "≡": r"\equiv", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
     "𝒩": r"\mathcal{N}", "ℝ": r"\mathrm{R}", "⊥": r"\perp", "≲": r"\lesssim", "≳": r"\gtrsim",
     "*": r"{*}", "≃": r"\simeq", "∥": r"\Vert",
 }  # fmt: skip
 ACCENTS = {
-    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0308": '"',
-    "\u030c": "v", "\u0327": "c",
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0307": ".",
+    "\u0308": '"', "\u030c": "v", "\u0327": "c",
 }  # fmt: skip
 
 
