@@ -56,6 +56,9 @@ def verdict(id: str, data: xr.Dataset | None) -> str:
     return judged(CLAIMS[f"onestep_quadratic/{id}"], data, 0.0)["verdict"]
 
 
+PARTS = {"rivals": SOURCES, "steplaw": ("steplaw", "advice")}  # what ids may begin with
+
+
 class TestTable:
     def test_every_claim_has_a_name_of_its_own(self):
         assert len(CLAIMS) == len(all_claims())
@@ -64,7 +67,7 @@ class TestTable:
     def test_a_claim_is_about_a_known_law_and_experiment(self, claim):
         assert claim.law in theory.LAWS
         assert claim.experiment in ("theory", *NAMES)
-        about = SOURCES if claim.experiment == "rivals" else (claim.experiment,)
+        about = PARTS.get(claim.experiment, (claim.experiment,))
         assert claim.id.startswith(tuple(f"{name}/" for name in about))
         assert claim.kind in KINDS
         assert claim.expected in (HOLDS, FAILS, INCONCLUSIVE)

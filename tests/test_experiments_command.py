@@ -84,8 +84,8 @@ class TestListing:
         rows = json.loads(said.out)
         assert [row["name"] for row in rows] == list(spec.NAMES)
         for row in rows:
-            assert {"smoke", "default", "paper"} <= row["presets"].keys()
-            assert row["presets"]["default"].get("batches", [1])[0] == 1
+            assert {"smoke", "default"} <= row["presets"].keys()
+            assert min(row["presets"]["default"].get("batches", [1])) >= 1
             assert row["title"]
             assert row["budget_seconds"] > 0
         assert said.err == ""
@@ -120,7 +120,8 @@ class TestBadInput:
         assert main(["destroy"]) == 2
         said = capsys.readouterr()
         assert said.err == (
-            "error: unknown command 'destroy'; known: list, run, reproduce, claims, record\n"
+            "error: unknown command 'destroy'; "
+            "known: list, run, reproduce, claims, record, advise\n"
         )
 
     def test_no_name(self, refused):

@@ -12,7 +12,7 @@ import xarray as xr
 from experiments import reproduce, spec
 from experiments import store as stores
 from experiments.__main__ import main
-from experiments.claims import all_claims, judged
+from experiments.claims import all_claims, judged, unexpected
 from experiments.errors import InputError
 from experiments.judge import HOLDS, NOT_RUN, Outcome
 from experiments.store import Store, sha256
@@ -23,6 +23,12 @@ REAL = ROOT / "experiments" / "results"
 RECORDED = sorted(REAL.glob("*.nc"))
 RESULT = xr.Dataset({"mean": ("batch", np.array([1.5, 2.5]))}, coords={"batch": [1, 2]})
 LONG = "long_run"
+UNDECIDED = {  # no public run tells; no rate there was measured well enough
+    "steplaw": {
+        f"steplaw/not_public/{what}" for what in ("data_mixture", "final_lr", "shape", "runs")
+    },
+    "closure": {"closure/by_target/signum/fisher", "closure/long/by_target/fisher"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -187,8 +193,10 @@ class TestRecord:
         found = stores.recorded(name)
         rows = [judged(claim, found, 0.0) for claim in all_claims() if claim.experiment == name]
         assert rows
-        assert [row["id"] for row in rows if row["verdict"] == NOT_RUN] == []
-        assert [row["id"] for row in rows if row["verdict"] != row["expected"]] == []
+        assert {row["id"] for row in rows if row["verdict"] == NOT_RUN} == UNDECIDED.get(
+            name, set()
+        )
+        assert unexpected(rows) == []
 
     def test_git_does_not_ignore_it(self, path):
         ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)

@@ -160,6 +160,7 @@ QUOTED = {  # what the statement would give, and the truth, as the counterexampl
     ("drift_along_run", "gradient_flow"): (1.0014, 0.9836),
     ("drift_along_run", "constant_noise"): (2, 1),
     ("drift_along_run", "power_decay"): (3 / 2, 1),
+    ("timescale", "small_decay"): (2, 1.4427),
 }
 
 
