@@ -1,4 +1,4 @@
-# make reproduce   derive, simulate, measure, report (about 10 minutes on two cores)
+# make reproduce   derive, simulate, measure, report (10 to 13 minutes on two cores)
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
 # make mutants     break the theory in 60 places and count who notices (about half an hour)
