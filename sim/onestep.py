@@ -5,6 +5,7 @@ learning rate is ε* = E[VᵀG]/E[VᵀHV] and the best expected decrease ΔL* = 
 Nothing about the law of V enters: the update rule is applied to drawn batch gradients.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -127,12 +128,13 @@ def measure_to(
     measured = []
     for index, batch in enumerate(batches):
         keys = jax.random.split(jax.random.fold_in(key, index), 3)
-        looks, step = plan.pilot_looks, _measure(plan, batch, plan.pilot_looks, 1, keys[0])
-        for again in keys[1:]:
-            looks, chunks = plan.size(*_needed(resolution, step, looks, limit))
-            step = _measure(plan, batch, looks, chunks, again)
-            if _reached(resolution, step):
-                break
+        pilot = _measure(plan, batch, plan.pilot_looks, 1, keys[0])
+        size = plan.size(*_needed(resolution, pilot, plan.pilot_looks, limit))
+        step = _measure(plan, batch, *size, keys[1])
+        if not _reached(resolution, step):
+            larger = plan.size(*_needed(resolution, step, size[0], limit))
+            if math.prod(larger) > math.prod(size):
+                step = _measure(plan, batch, *larger, keys[2])
         measured.append(step)
     return measured
 

@@ -238,8 +238,8 @@ def test_draws_are_as_many_as_the_resolution_needs_and_the_limit_allows():
     )
     relative = max(part.sem / part.mean for part in fine.estimates)
     assert 0.4e-3 < relative < 1.2e-3
-    _, main, again = jax.random.split(jax.random.fold_in(KEY, 0), 3)
-    pilotless = measure_one_step("signum", at_gradient(), batch=2, samples=5000, key=again)
+    _, main, _ = jax.random.split(jax.random.fold_in(KEY, 0), 3)
+    pilotless = measure_one_step("signum", at_gradient(), batch=2, samples=5000, key=main)
     assert limited == pilotless
     step = measure_to(0.1, "signum", at_gradient(), batches=(2,), limit=9, key=KEY, steps=3)[0]
     assert step == measure_one_step("signum", at_gradient(), batch=2, samples=9, key=main, steps=3)

@@ -414,6 +414,19 @@ def test_a_run_whose_pilot_promised_too_much_is_run_again(monkeypatch):
     assert (sems(step) / np.abs(means(step))).max() < 1.1 * 2e-3
 
 
+def test_a_run_at_the_limit_is_not_run_again(monkeypatch):
+    asked, drawn = [], onestep._measure
+
+    def counted(*request):
+        asked.append(request[2:4])
+        return drawn(*request)
+
+    monkeypatch.setattr(onestep, "_measure", counted)
+    problem = at_gradient(HESSIANS["dense"], SIGMA)
+    measure_to(1e-6, "sign", problem, batches=(1,), limit=10_000, key=KEY)
+    assert len(asked) == 2
+
+
 def test_a_saturated_rule_needs_draws_in_proportion_to_one_over_the_resolution():
     problem = at_gradient(HESSIANS["dense"], SIGMA)
     steps = [measure_to(r, "sign", problem, batches=(1e8,), limit=2**22, key=KEY)[0]

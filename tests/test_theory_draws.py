@@ -45,12 +45,12 @@ def test_the_standard_error_is_the_spread_over_keys():
         one_step(
             "sign", mu=MU, hessian=H, batch=2.0, noise_samples=FEW, draws=64, key=jax.random.key(k)
         )
-        for k in range(50)
+        for k in range(100)
     ]
     spread = np.std([step.denominator for step in steps], ddof=1)
     stated = np.sqrt(np.mean([step.denominator_sem**2 for step in steps]))
-    # fifty keys know their own spread to 10 %; three times that
-    assert stated == pytest.approx(spread, rel=0.3)
+    # a hundred keys know their own spread to 7 %; three times that
+    assert stated == pytest.approx(spread, rel=0.2)
 
 
 def test_the_error_of_sgd_falls_as_one_over_the_batch():
