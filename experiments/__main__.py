@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import tyro
 
-from experiments import download, errors
+from experiments import errors
 from experiments.errors import InputError
 from experiments.spec import NAMES, Experiment, experiment, preset
 from experiments.store import Store
@@ -108,6 +108,9 @@ def _run(arguments: list[str]) -> int:
         args=rest,
     )
     if first.download:
+        from experiments import download
+
+        found.validate(asked.spec)
         download.download(found.name, asked.folders.data() or asked.folders.cache())
     return reproduce.run_one(found, asked.spec, asked.folders.out, asked.folders.data())
 
