@@ -21,7 +21,13 @@ import xarray as xr
 import theory
 from experiments.errors import InputError
 from experiments.progress import progress
-from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_names,
+    check_resolution,
+    check_seed,
+)
 from experiments.store import Store
 from sim import Quadratic, onestep, quadratic
 from theory.correlated_small_batch import correlated_small_batch
@@ -94,11 +100,7 @@ def validate(spec: Spec) -> None:
     check_seed(spec.seed)
     if spec.limit < 2:
         raise InputError(f"limit must be at least 2, not {spec.limit}")
-    for name in spec.problems:
-        if name not in KINDS:
-            raise InputError(f"unknown problem {name!r}; known: {', '.join(KINDS)}")
-    if not spec.problems or len(set(spec.problems)) < len(spec.problems):
-        raise InputError("name each problem once, and at least one")
+    check_names("problem", spec.problems, KINDS)
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

@@ -16,7 +16,7 @@ from experiments import approximations
 from experiments.approximations import APPROXIMATIONS, point
 from experiments.errors import InputError
 from experiments.progress import progress
-from experiments.spec import Experiment, check_batches
+from experiments.spec import Experiment, check_batches, check_names
 from experiments.store import Store
 
 SPREADS = (0.0, 1.0, 2.0)  # with which correlation is combined
@@ -41,12 +41,7 @@ PRESETS = {
 
 def validate(spec: Spec) -> None:
     check_batches(spec.batches)
-    if not spec.approximations or len(set(spec.approximations)) < len(spec.approximations):
-        raise InputError("name each approximation once, and at least one")
-    for name in spec.approximations:
-        if name not in APPROXIMATIONS:
-            known = ", ".join(APPROXIMATIONS)
-            raise InputError(f"unknown approximation {name!r}; known: {known}")
+    check_names("approximation", spec.approximations, APPROXIMATIONS)
     for name, values, most in (("spread", spec.spreads, 5), ("correlation", spec.correlations, 1)):
         if not values or not all(0 <= value < most for value in values):
             raise InputError(f"each {name} must be at least 0 and below {most}: {list(values)}")

@@ -25,7 +25,13 @@ from experiments.checkpoints import (
 )
 from experiments.errors import InputError
 from experiments.progress import Report, progress
-from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_names,
+    check_resolution,
+    check_seed,
+)
 from experiments.store import Store
 
 NETWORK = "digits_mlp"
@@ -71,12 +77,7 @@ def validate(spec: Spec) -> None:
     for name in ("limit", "network_limit", "samples", "draws"):
         if getattr(spec, name) < 2:
             raise InputError(f"{name.replace('_', '-')} must be at least 2")
-    if not spec.families or len(set(spec.families)) < len(spec.families):
-        raise InputError("name each family once, and at least one")
-    for name in spec.families:
-        if name not in nongaussian_families.CUMULANTS:
-            known = ", ".join(nongaussian_families.CUMULANTS)
-            raise InputError(f"unknown family {name!r}; known: {known}")
+    check_names("family", spec.families, nongaussian_families.CUMULANTS)
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

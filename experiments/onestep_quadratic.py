@@ -20,7 +20,13 @@ from experiments.errors import InputError
 from experiments.problems import PROBLEMS, make_problem
 from experiments.progress import Report, progress
 from experiments.quadratic_laws import QUANTITIES, problem_laws
-from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_names,
+    check_resolution,
+    check_seed,
+)
 from experiments.store import Store
 from sim import onestep
 from sim.rules import RULES
@@ -55,15 +61,8 @@ def validate(spec: Spec) -> None:
     check_seed(spec.seed)
     if spec.limit < 2:
         raise InputError(f"limit must be at least 2, not {spec.limit}")
-    for kind, chosen, known in (
-        ("problem", spec.problems, PROBLEMS),
-        ("rule", spec.rules, ("sign", "sgd")),
-    ):
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise InputError(f"name each {kind} once, and at least one")
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+    check_names("problem", spec.problems, PROBLEMS)
+    check_names("rule", spec.rules, ("sign", "sgd"))
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

@@ -20,7 +20,13 @@ from experiments.progress import progress
 from experiments.random_problems import KINDS
 from experiments.rule_cases import Case
 from experiments.rules_measured import measurement
-from experiments.spec import Experiment, check_batches, check_resolution, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_names,
+    check_resolution,
+    check_seed,
+)
 from experiments.store import Store
 from sim import quadratic
 
@@ -60,15 +66,8 @@ def validate(spec: Spec, cases: Mapping[str, Case] = CASES) -> None:
     check_seed(spec.seed)
     if spec.limit < 2:
         raise InputError(f"limit must be at least 2, not {spec.limit}")
-    for kind, chosen, known in (
-        ("case", spec.cases, cases),
-        ("problem", spec.problems, KINDS),
-    ):
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise InputError(f"name each {kind} once, and at least one")
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+    check_names("case", spec.cases, cases)
+    check_names("problem", spec.problems, KINDS)
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

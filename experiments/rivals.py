@@ -16,7 +16,7 @@ from experiments import fit, least_squares, rival_fits
 from experiments.errors import InputError
 from experiments.progress import notice, progress
 from experiments.rival_fits import FINE, NETWORK, QUADRATIC, Curve, curves, fitted, together
-from experiments.spec import Experiment
+from experiments.spec import Experiment, check_names
 from experiments.store import Store
 from sim import estimate
 from theory.rivals import RIVALS
@@ -45,15 +45,8 @@ PRESETS = {
 def validate(spec: Spec) -> None:
     if spec.fine < 2:
         raise InputError(f"fine must be at least 2, not {spec.fine}")
-    for kind, chosen, known in (
-        ("experiment", spec.experiments, SOURCES),
-        ("law", spec.laws, tuple(RIVALS)),
-    ):
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise InputError(f"name each {kind} once, and at least one")
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+    check_names("experiment", spec.experiments, SOURCES)
+    check_names("law", spec.laws, tuple(RIVALS))
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:  # noqa: ARG001

@@ -8,7 +8,7 @@ lives in a module of its own, imported only when needed.
 import importlib
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,15 @@ def check_resolution(resolution: float) -> None:
     check_positive(resolution=resolution)
     if resolution < FINEST_RESOLUTION:
         raise InputError(f"resolution must be at least {FINEST_RESOLUTION:g}, not {resolution:g}")
+
+
+def check_names(kind: str, chosen: Collection[str], known: Collection[str]) -> None:
+    """Each name of a `kind` must be known and chosen once, and at least one must be."""
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"name each {kind} once, and at least one")
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
 
 
 def check_seed(seed: int) -> None:
