@@ -13,7 +13,6 @@ import jax.numpy as jnp
 
 from sim import quadratic as q
 from sim.rules import UpdateRule, first_direction
-from sim.threshold import draw_signs
 
 
 class Course(NamedTuple):
@@ -42,11 +41,6 @@ def draw_products(problem, rule: UpdateRule, key, rows: int, batch, average: boo
     """VᵀG and VᵀHV of `rows` draws of a rule without memory, as (rows, 2)."""
     gradients = _batch_gradients(problem, key, rows, batch, average)
     return _products(problem, first_direction(rule, gradients))
-
-
-def sign_products(problem, key, rows: int, batch):
-    """VᵀG and VᵀHV of `rows` pairs of signs drawn by their probabilities, as (rows, 2)."""
-    return _products(problem, draw_signs(problem, key, rows, batch))
 
 
 def chain_products(problem, rule: UpdateRule, key, rows: int, batch, average: bool, course: Course):

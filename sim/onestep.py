@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim import quadratic as q
-from sim.draws import Course, chain_products, draw_products, sign_products
+from sim.draws import Course, chain_products, draw_products
 from sim.estimate import Estimate, Moments, chunk_moments, mean_estimate, merged, propagate
 from sim.plan import Plan, check_batch, planned
 from sim.rules import make_rule
-from sim.threshold import check_threshold
+from sim.threshold import Signs, check_threshold, probabilities, sign_products
 
 COARSE = 1.1  # times the resolution: a run that is coarser is run again
 
@@ -45,7 +45,8 @@ def one_step_from(moments: Moments, spans: tuple[float, float]) -> OneStep:
     Where E[VᵀHV] = 0, `lr_star` and `decrease` are infinite or NaN: there is no optimum.
     """
     parts = tuple(mean_estimate(moments, i, spans[i]) for i in range(2))
-    covariance = moments.m2 / moments.n / (moments.n - 1)
+    varied = np.array([part.varied for part in parts])  # of the others rounding is all that is left
+    covariance = moments.m2 / moments.n / (moments.n - 1) * np.outer(varied, varied)
     with np.errstate(divide="ignore", invalid="ignore"):
         num, den = (np.float64(part.mean) for part in parts)
         slope = np.array([1.0 / den, -num / den**2])
@@ -167,20 +168,20 @@ def _draws_for(resolution: float, part: Estimate) -> float:
     return part.n * (ratio**2 if part.varied else ratio)
 
 
-@partial(jax.jit, static_argnames=("rule", "rows", "average", "threshold"))
+@partial(jax.jit, static_argnames=("rule", "rows", "average"))
 def _chunk(
     problem,
     batch,
     key,
     course: Course | None,
+    signs: Signs | None,
     *,
     rule,
     rows: int,
     average: bool,
-    threshold: bool = False,
 ):
-    if threshold:
-        return chunk_moments(sign_products(problem, key, rows, batch))
+    if signs is not None:
+        return chunk_moments(sign_products(problem, signs, key, rows))
     made = make_rule(rule[0], **dict(rule[1:]))
     if course is None:
         return chunk_moments(draw_products(problem, made, key, rows, batch, average))
@@ -189,10 +190,11 @@ def _chunk(
 
 def _measure(plan: Plan, batch, looks: int, chunks: int, key) -> OneStep:
     size = jnp.asarray(batch, plan.problem.theta.dtype)
+    signs = probabilities(plan.problem, size) if plan.threshold else None
     moments = [
         _chunk(
-            plan.problem, size, jax.random.fold_in(key, index), plan.course(looks),
-            rule=plan.name, rows=plan.rows, average=plan.average, threshold=plan.threshold,
+            plan.problem, size, jax.random.fold_in(key, index), plan.course(looks), signs,
+            rule=plan.name, rows=plan.rows, average=plan.average,
         )
         for index in range(chunks)
     ]  # fmt: skip

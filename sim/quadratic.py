@@ -67,15 +67,19 @@ def quadratic_form(hessian, v):
 
 def _dense_form(hessian, v):
     """vᵀHv, for a symmetric H little more than half of a product with H: above the blocks on the
-    diagonal, what is left is counted twice."""
+    diagonal, what is left is counted twice.  Sums over a row are products with ones: compilers
+    keep the order of a sum, one addition after the other."""
     d = hessian.shape[0]
     block = max(BLOCK, -(-d // 8))
-    total = jnp.zeros(v.shape[:-1], v.dtype)
+    dtype = jnp.promote_types(v.dtype, jnp.float32)  # of sums
+    total = jnp.zeros(v.shape[:-1], dtype)
     for a in range(0, d, block):
         b = min(a + block, d)
         columns = jnp.concatenate([2 * hessian[:a, a:b], hessian[a:b, a:b]])
-        product = jnp.matmul(v[..., :b], columns, precision=HIGHEST)
-        total += (product * v[..., a:b]).sum(-1)
+        product = jnp.matmul(
+            v[..., :b], columns, precision=HIGHEST, preferred_element_type=dtype
+        ) * v[..., a:b].astype(dtype)
+        total += jnp.matmul(product, jnp.ones(b - a, dtype), precision=HIGHEST)
     return total
 
 

@@ -28,6 +28,10 @@ def measured(batch, sampler, samples=2**18, problem=None):
     )
 
 
+def drawn(problem, rows, *, batch):
+    return threshold.draw_signs(threshold.probabilities(problem, jnp.float32(batch)), KEY, rows)
+
+
 @pytest.mark.parametrize("batch", [1, 16, 1000])
 def test_it_agrees_with_drawn_gradients_to_a_thousandth(batch):
     for fast, slow in zip(
@@ -48,7 +52,7 @@ def test_it_would_not_agree_at_another_batch_size():
 
 def test_every_sign_is_as_frequent_as_its_probability():
     problem = at(GRADIENT)
-    signs = np.asarray(threshold.draw_signs(problem, KEY, 2**16, jnp.float32(4)))
+    signs = np.asarray(drawn(problem, 2**16, batch=4))
     law = stats.norm.cdf(2 * GRADIENT / SIGMA)
     found = (signs > 0).mean((0, 1))
     assert set(np.unique(signs)) == {-1.0, 1.0}
@@ -59,10 +63,30 @@ def test_neither_mean_nor_noise_gives_zero_and_no_noise_the_sign_of_the_mean():
     problem = Quadratic(
         jnp.ones(4), jnp.asarray([0.0, -0.5, 0.5, 0.0]), jnp.asarray([0.0, 0.0, 0.0, 1.0])
     )
-    signs = np.asarray(threshold.draw_signs(problem, KEY, 4096, jnp.float32(1)))
+    signs = np.asarray(drawn(problem, 4096, batch=1))
     assert (signs[..., :3] == [0, -1, 1]).all()
     assert abs(signs[..., 3]).min() == 1
     assert (signs[0, :, 3] == -signs[1, :, 3]).all()
+
+
+def test_the_curvature_of_its_draws_is_that_of_the_whole_hessian():
+    """To the scatter of the part of H that is beyond eight bits, in the few draws that see it."""
+    problem = at(GRADIENT)
+    signs, rows = threshold.probabilities(problem, jnp.float32(4)), 4096
+    found = np.asarray(threshold.sign_products(problem, signs, KEY, rows))[:, 1]
+    v = np.asarray(threshold.draw_signs(signs, KEY, rows), float)
+    whole, rounded = (
+        np.einsum("pri,ij,prj->pr", v, h, v).mean(0)
+        for h in (
+            np.asarray(HESSIAN, float),
+            np.asarray(HESSIAN.astype(jnp.bfloat16).astype(jnp.float32), float),
+        )
+    )
+    rest = whole - rounded
+    few = rest[: rows // threshold.FEW]
+    np.testing.assert_allclose(found, rounded + few.mean(), rtol=1e-5)
+    assert abs(found.mean() - whole.mean()) < 5 * few.std() / np.sqrt(few.size)
+    assert abs(rounded.mean() - whole.mean()) > 8 * few.std() / np.sqrt(few.size)
 
 
 @pytest.mark.parametrize(
