@@ -14,7 +14,7 @@ from rows import well_formed
 
 import theory
 from experiments import judge
-from experiments.claim import KINDS, Absent, Claim, select
+from experiments.claim import KINDS, Absent, select
 from experiments.claims import all_claims, as_json, judged, unexpected
 from experiments.claims_network import NETWORK_CLAIMS
 from experiments.claims_quadratic import COMPARISONS, QUADRATIC_CLAIMS
@@ -153,6 +153,12 @@ class TestRows:
         ]  # fmt: skip
 
 
+def risen(curve: xr.DataArray) -> xr.DataArray:
+    """The largest value so far."""
+    axis = curve.get_axis_num("batch")
+    return curve.copy(data=np.maximum.accumulate(curve.values, axis))
+
+
 class TestQuadratics:
     def test_perfect_measurements_meet_every_expectation(self, perfect):
         rows = [judged(claim, perfect, 0.0) for claim in QUADRATIC_CLAIMS]
@@ -281,111 +287,3 @@ class TestQuadratics:
         for problem in MADE:
             assert verdicts[f"onestep_quadratic/law/sign/{problem}"] == HOLDS
         assert FAILS not in {v for k, v in verdicts.items() if "/independent/" not in k}
-
-
-def risen(curve: xr.DataArray) -> xr.DataArray:
-    """The largest value so far."""
-    axis = curve.get_axis_num("batch")
-    return curve.copy(data=np.maximum.accumulate(curve.values, axis))
-
-
-class TestTheory:
-    def checks(self, ok: bool, law: str = "sign_lr") -> xr.Dataset:
-        names = [name for name in establishing(law) for _ in range(2)]
-        steps = ["1", "without gaussian"] * (len(names) // 2)
-        values = [True] * (len(names) - 1) + [ok]
-        columns = {"derivation": names, "step": steps, "ok": np.array(values)}
-        return xr.Dataset({key: ("check", column) for key, column in columns.items()})
-
-    def test_holds_when_every_step_does(self):
-        row = judged(CLAIMS["theory/sign_lr"], self.checks(True), 0.0)
-        assert row["verdict"] == HOLDS
-        assert row["controls"] == [{"name": "without gaussian", "rejected": True}]
-
-    def test_fails_when_one_step_does(self):
-        row = judged(CLAIMS["theory/sign_lr"], self.checks(False), 0.0)
-        assert row["verdict"] == FAILS
-        assert row["statistic"] == 1.0
-
-    def test_fails_when_nothing_was_checked(self):
-        none = self.checks(True).isel(check=slice(0, 0))
-        assert judged(CLAIMS["theory/sign_lr"], none, 0.0)["verdict"] == FAILS
-
-
-def network() -> xr.Dataset:
-    """A made-up network that the Gaussian law describes and the independent one does not."""
-    batch, targets = np.array([1, 4, 16, 64, 256, 1024]), [np.inf, 1.0, 0.3, 0.02]
-    dims, shape = ("network", "checkpoint", "batch"), (1, 4, 6)
-    lr = np.broadcast_to(1e-3 * np.sqrt(batch / (1 + batch / 100)), shape)
-    declining = 30 * lr * np.linspace(1, 0.1, 6)
-    columns = {"lr_independent": declining, "factor_independent": declining / lr}
-    columns |= {"lr_gaussian": lr, "lr_gaussian_sem": 0.01 * lr, "factor_gaussian": 1 + 0 * lr}
-    for quantity in QUANTITIES:
-        columns |= {f"{quantity}_mean": lr, f"{quantity}_sem": 0.01 * lr}
-    columns["denominator_draws"] = np.full(shape, 100)
-    data: dict = {name: (dims, values) for name, values in columns.items()}
-    for end, factor in (("", 1.0), ("_low", 0.95), ("_high", 1.05)):
-        data[f"lr_line{end}"] = ((*dims[:2], "line_batch"), factor * lr[..., [1, 3]])
-    data["target"] = ("checkpoint", targets)
-    coords = {"network": ["digits_mlp"], "checkpoint": range(4), "batch": batch}
-    return xr.Dataset(data, coords={**coords, "line_batch": [4, 64]})
-
-
-def of_network(id: str) -> Claim:
-    return CLAIMS[f"onestep_network/{id}"]
-
-
-class TestNetworks:
-    kinds = pytest.mark.parametrize(
-        ("kind", "expected"),
-        [("independent", FAILS), ("gaussian", HOLDS), ("gaussian_64", HOLDS),
-         ("no_surge", HOLDS), ("line_search", HOLDS), ("precision", HOLDS)],
-    )  # fmt: skip
-
-    @kinds
-    def test_a_network_that_the_gaussian_law_describes(self, kind, expected):
-        row = judged(of_network(f"{kind}/digits_mlp/1"), network(), 0.0)
-        assert row["verdict"] == expected
-        assert all(control["rejected"] for control in row["controls"])
-
-    @kinds
-    def test_a_checkpoint_is_found_by_its_target_loss(self, kind, expected):
-        part = network().isel(checkpoint=[0, 2])
-        part = part.assign_coords(checkpoint=[0, 1])
-        for label, ran in {"init": True, "1": False, "0.3": True, "0.02": False}.items():
-            row = judged(of_network(f"{kind}/digits_mlp/{label}"), part, 0.0)
-            assert row["verdict"] == (expected if ran else NOT_RUN)
-
-    @kinds
-    def test_without_a_batch_size_to_judge_a_claim_is_not_run(self, kind, expected):
-        del expected
-        data = network()
-        nowhere = data.assign(lr_star_mean=data.lr_star_mean * np.nan)
-        for part in (nowhere, data.isel(network=[])):
-            row = judged(of_network(f"{kind}/digits_mlp/init"), part, 0.0)
-            assert row["verdict"] == NOT_RUN
-
-    def test_small_batches_alone_say_nothing_of_large_ones(self):
-        data = network().sel(batch=[1, 4], line_batch=[4])
-        assert judged(of_network("gaussian/digits_mlp/1"), data, 0.0)["verdict"] == NOT_RUN
-        assert judged(of_network("line_search/digits_mlp/1"), data, 0.0)["verdict"] == HOLDS
-
-    def test_wrong_laws_declines_and_coarse_measurements_fail(self):
-        data = network()
-        last = xr.DataArray([1, 1, 1, 1, 1, 0.5], dims="batch")
-        for kind, spoilt in {
-            "gaussian": data.assign(factor_gaussian=data.factor_gaussian * 1.5),
-            "no_surge": data.assign(lr_star_mean=data.lr_star_mean * last),
-            "line_search": data.assign(
-                {f"lr_line{end}": 0.5 * data[f"lr_line{end}"] for end in ("", "_low", "_high")}
-            ),
-            "precision": data.assign(numerator_sem=data.numerator_sem * 10),
-        }.items():
-            row = judged(of_network(f"{kind}/digits_mlp/1"), spoilt, 0.0)
-            assert row["verdict"] == FAILS, kind
-
-    def test_a_line_search_that_found_no_optimum_decides_nothing(self):
-        data = network()
-        lost = data.assign(lr_line=data.lr_line * np.nan)
-        row = judged(of_network("line_search/digits_mlp/1"), lost, 0.0)
-        assert row["verdict"] == INCONCLUSIVE
