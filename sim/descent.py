@@ -21,7 +21,7 @@ from sim.lanes import across
 from sim.measure import Population
 from sim.rules import identified, make_rule
 
-EVALUATED_AT_ONCE = 64  # samples: few enough for their activations to stay in cache
+SAMPLES_AT_ONCE = 64  # few enough for their activations to stay in a CPU's cache
 
 Losses = Callable[[Any, Array, Array], Array]
 
@@ -87,14 +87,16 @@ def fresh(method: Method, params) -> Place:
 
 
 @partial(jax.jit, static_argnames="method")
-def travel(method: Method, data: Data, place_c: Place, lr_c, key_c, span):
+def travel(method: Method, data: Data, place_c: Place, lr_c, key_c, span: tuple):
     """Runs c (leading axes) after the steps from span[0] up to span[1], and their losses there."""
 
     def one(place, lr, key):
-        place = _advance(method, data.train, place, lr, key, span)
+        place = _advance(method, data.train, place, lr, key, span, at_once)
         return place, _evaluate(method.losses, place.params, data.evaluation)
 
-    return across(one, lr_c.shape[0])(place_c, lr_c, key_c)
+    width = lr_c.shape[0]
+    at_once = method.batch if width > 1 else SAMPLES_AT_ONCE
+    return across(one, width)(place_c, lr_c, key_c)
 
 
 def minibatch(key, t, batch: int, size: int):
@@ -102,34 +104,55 @@ def minibatch(key, t, batch: int, size: int):
     return jax.random.randint(jax.random.fold_in(key, t), (batch,), 0, size, jnp.int32)
 
 
-def _advance(method: Method, train: Population, place: Place, lr, key, span) -> Place:
+def _advance(
+    method: Method, train: Population, place: Place, lr, key, span: tuple, at_once: int
+) -> Place:
     theta, unravel = ravel_pytree(place.params)
     update = method.transform.update
-
-    def mean_loss(params, inputs, labels):
-        return method.losses(params, inputs, labels).mean()
 
     def step(t, carry):
         theta, state = carry
         chosen = minibatch(key, t, method.batch, train.size)
-        sample = (jnp.take(part, chosen, axis=0, mode="clip") for part in train)
-        gradient = ravel_pytree(jax.grad(mean_loss)(unravel(theta), *sample))[0]
+        gradient = _gradient(method.losses, unravel(theta), train, chosen, at_once)
         direction, state = update(gradient, state)
         return theta - lr * direction, state
 
-    theta, state = jax.lax.fori_loop(*span, step, (theta, place.state))
+    theta, state = jax.lax.fori_loop(span[0], span[1], step, (theta, place.state))
     return Place(unravel(theta), state)
+
+
+def _gradient(losses: Losses, params, train: Population, chosen, at_once: int):
+    """The raveled gradient of the mean loss of the chosen samples, summed over chunks."""
+    batch = chosen.shape[0]
+    count = -(-batch // at_once)
+    size = -(-batch // count)
+
+    def summed(params, index, weight):
+        sample = (jnp.take(part, index, axis=0, mode="clip") for part in train)
+        each = losses(params, *sample)
+        return (each.reshape(size, -1).mean(1) * weight).sum() / batch
+
+    def add(total, chunk):
+        return total + ravel_pytree(jax.grad(summed)(params, *chunk))[0], None
+
+    # the last chunk is filled up with samples that do not count
+    index = jnp.pad(chosen, (0, count * size - batch)).reshape(count, size)
+    weight = (jnp.arange(count * size) < batch).reshape(count, size)
+    if count == 1:
+        return ravel_pytree(jax.grad(summed)(params, index[0], 1.0))[0]
+    zero = jnp.zeros_like(ravel_pytree(params)[0])
+    return jax.lax.scan(add, zero, (index, weight.astype(zero.dtype)))[0]
 
 
 def _evaluate(losses: Losses, params, evaluation: Population):
     """The mean loss over the evaluation set, in chunks."""
     size = evaluation.size
-    whole = size // EVALUATED_AT_ONCE * EVALUATED_AT_ONCE
+    whole = size // SAMPLES_AT_ONCE * SAMPLES_AT_ONCE
 
     def total(chunk):
         return losses(params, *chunk).mean() * chunk[1].shape[0]
 
-    chunks = (part[:whole].reshape(-1, EVALUATED_AT_ONCE, *part.shape[1:]) for part in evaluation)
+    chunks = (part[:whole].reshape(-1, SAMPLES_AT_ONCE, *part.shape[1:]) for part in evaluation)
     summed = jax.lax.map(total, tuple(chunks)).sum()
     if whole < size:
         summed = summed + total(tuple(part[whole:] for part in evaluation))
