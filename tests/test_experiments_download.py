@@ -1,5 +1,7 @@
 """Downloads: asked for, over https, checked before use; nothing of this touches the network."""
 
+import ast
+import inspect
 import io
 import urllib.request
 from pathlib import Path
@@ -11,7 +13,7 @@ from experiments import download as module
 from experiments.download import DATA_SETS, READS, download, fetch
 from experiments.errors import InputError
 from experiments.origins import DataSet, Remote
-from experiments.spec import NAMES
+from experiments.spec import NAMES, experiment
 from experiments.steplaw import curves, data, references
 from experiments.store import sha256
 from sim import image_data, text_data
@@ -184,8 +186,12 @@ def test_what_was_packed_anew_is_not_fetched_and_one_line_says_how_to_get_it(ans
     assert "tiny-imagenet-200.zip" in str(error.value)
 
 
-def test_every_experiment_that_reads_data_reads_known_ones():
-    assert set(READS) <= set(NAMES)
+def test_what_every_experiment_reads_is_known():
+    def asks_for_a_folder(name: str) -> bool:
+        tree = ast.parse(inspect.getsource(experiment(name).run))
+        return any(isinstance(n, ast.Name) and n.id == "data_dir" for n in ast.walk(tree))
+
+    assert set(READS) == {name for name in NAMES if asks_for_a_folder(name)}
     assert {name for names in READS.values() for name in names} <= set(DATA_SETS)
     assert set(DATASETS) - {"digits"} <= set(DATA_SETS)
 
