@@ -1,8 +1,9 @@
 """Curvature of a mean loss along directions, streaming over samples, H never formed.
 
-L(θ) = Σ_k w_k ℓ(θ, sample_k), by default the mean.  vᵀHv comes from a derivative along v taken twice,
-forward in forward, and needs no more memory than a few forward passes; Hv from forward over reverse.
-The loop over chunks is Python's: gradients of convolutions are slow in compiled loops on a CPU.
+L(θ) = Σ_k w_k ℓ(θ, sample_k), by default the mean.  vᵀHv comes from a derivative along v taken
+twice, forward in forward, and needs no more memory than a few forward passes; Hv from forward over
+reverse. The loop over chunks is Python's: gradients of convolutions are slow in compiled loops on a
+CPU.
 """
 
 from functools import partial

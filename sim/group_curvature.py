@@ -2,8 +2,9 @@
 
 Samples are split into K groups with mean gradients G_A and mean-loss Hessians H_C.  The whole's are
 Ĝ = Σ w_A G_A and Ĥ = Σ w_C H_C, so that the tensor F[A, B, C] = G_Aᵀ H_C G_B holds both answers to
-GᵀHG: that of the samples as a population, Σ w_A w_B w_C F, and one without bias for the distribution
-behind them, the mean over triples of distinct groups, whose noises are independent.  r = μ/σ likewise.
+GᵀHG: that of the samples as a population, Σ w_A w_B w_C F, and one without bias for the
+distribution behind them, the mean over triples of distinct groups, whose noises are independent.
+r = μ/σ likewise.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ class Curvatures(NamedTuple):
     gradient: G_Aᵀ H_C G_B; ratio: r_Aᵀ H_C r_B with r_A = G_A/σ (0 where σ = 0); ratio_diagonal:
     Σ_i r_Ai r_Bi H_C,ii; (K, K, K) each, axes A, B, C.  sign: sᵀH_C s with s = sign μ (K,).
     trace: tr H_C, and ratio_squares: Σ_i r_i² H_C,ii, of each probe (K, probes).
-    diagonal and diagonal_sem: H_ii and its Monte-Carlo error (d,); exact: whether that is zero.
+    diagonal and diagonal_sem: H_ii and its Monte-Carlo error (d,).
     """
 
     gradient: np.ndarray
@@ -38,7 +39,6 @@ class Curvatures(NamedTuple):
     ratio_squares: np.ndarray
     diagonal: np.ndarray
     diagonal_sem: np.ndarray
-    exact: bool
 
 
 def curvatures(
@@ -51,8 +51,8 @@ def curvatures(
     probes: int,
     diagonal: Diagonal | None = None,
 ) -> Curvatures:
-    """All of them.  H_ii by `diagonal` if given; by d unit vectors if d ≤ K·probes; else Hutchinson's
-    E[v ∘ Hv] over `probes` random sign vectors v in each group, unbiased."""
+    """All of them.  H_ii by `diagonal` if given; by d unit vectors if d ≤ K·probes; else
+    Hutchinson's E[v ∘ Hv] over `probes` random sign vectors v in each group, unbiased."""
     k, d = groups.means.shape
     sigma, mean = groups.deviation(groups.everything), groups.mean(groups.everything)
     inverse = np.divide(1, sigma, out=np.zeros(d), where=sigma > 0).astype(groups.means.dtype)
@@ -67,24 +67,21 @@ def curvatures(
         pieces["gradient"].append(_forms(groups.means, product, 1))
         pieces["ratio"].append(_forms(groups.means, product, inverse))
         pieces["sign"].append(quadratic_form(loss, theta, stream, np.sign(mean)))
-        found = list(_diagonals(product, stream, jax.random.fold_in(key, c), d, probes * k, probes,
-                                diagonal, groups.means.dtype))  # fmt: skip
-        h, spread = _mean_and_variance(found)
-        pieces["trace"].append([float(h_v.sum()) for h_v in found])
-        pieces["ratio_squares"].append([float(h_v @ (mean * inverse) ** 2) for h_v in found])
-        scaled = inverse**2 * h
-        pieces["ratio_diagonal"].append(np.stack([groups.means @ (row * scaled)
-                                                  for row in groups.means]))  # fmt: skip
+        if diagonal is not None:
+            estimates = iter([diagonal(stream)])
+        elif d <= probes * k:
+            estimates = iter([_enumerated(product, d, groups.means.dtype)])
+        else:
+            estimates = _probed(product, d, groups.means.dtype, probes, jax.random.fold_in(key, c))
+        h, spread, sums = _averaged(estimates, np.stack([np.ones(d), (mean * inverse) ** 2]))
+        pieces["trace"].append(sums[:, 0])
+        pieces["ratio_squares"].append(sums[:, 1])
+        pieces["ratio_diagonal"].append(_forms(groups.means, lambda v, h=h: h * v, inverse))
         pooled += weights[c] * h
         variance += weights[c] ** 2 * spread
-    per_pair = {
-        name: np.stack(pieces[name], -1) for name in ("gradient", "ratio", "ratio_diagonal")
-    }
-    per_group = {name: np.array(pieces[name]) for name in ("sign", "trace", "ratio_squares")}
-    return Curvatures(
-        **per_pair, **per_group, diagonal=pooled, diagonal_sem=np.sqrt(variance),
-        exact=diagonal is not None or d <= probes * k,
-    )  # fmt: skip
+    pairs = {name: np.stack(pieces[name], -1) for name in ("gradient", "ratio", "ratio_diagonal")}
+    alone = {name: np.array(pieces[name]) for name in ("sign", "trace", "ratio_squares")}
+    return Curvatures(**pairs, **alone, diagonal=pooled, diagonal_sem=np.sqrt(variance))
 
 
 def _forms(means: np.ndarray, product, inverse) -> np.ndarray:
@@ -92,27 +89,29 @@ def _forms(means: np.ndarray, product, inverse) -> np.ndarray:
     return np.stack([means @ (inverse * product(row * inverse)) for row in means])
 
 
-def _diagonals(
-    product, stream, key, d, enumerated, probes, diagonal, dtype
-) -> Iterator[np.ndarray]:
-    """Independent unbiased estimates of H_ii (d,); one alone is exact."""
-    if diagonal is not None:
-        yield np.asarray(diagonal(stream))
-    elif d <= enumerated:
-        yield np.array([product(unit)[i] for i, unit in enumerate(np.eye(d, dtype=dtype))])
-    else:
-        for probe in range(probes):
-            v = jax.random.rademacher(jax.random.fold_in(key, probe), (d,), dtype)
-            yield np.asarray(v) * product(v)
+def _enumerated(product, d: int, dtype) -> np.ndarray:
+    """H_ii from all unit vectors."""
+    return np.array([product(unit)[i] for i, unit in enumerate(np.eye(d, dtype=dtype))])
 
 
-def _mean_and_variance(found: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Of the mean over independent estimates; variance 0 of one that is exact."""
-    mean = sum(found) / len(found)
-    if len(found) == 1:
-        return mean, np.zeros_like(mean)
-    squares = sum((one - mean) ** 2 for one in found)
-    return mean, squares / (len(found) * (len(found) - 1))
+def _probed(product, d: int, dtype, probes: int, key) -> Iterator[np.ndarray]:
+    """v ∘ Hv of random signs v."""
+    for probe in range(probes):
+        v = np.asarray(jax.random.rademacher(jax.random.fold_in(key, probe), (d,), dtype))
+        yield v * product(v)
+
+
+def _averaged(estimates: Iterator[np.ndarray], weights: np.ndarray):
+    """Of independent estimates (d,): their mean, its variance (0 of one, which is exact), and each
+    one's products with `weights` (w, d), (estimates, w); one estimate in memory at a time."""
+    mean, squares, sums = np.zeros(weights.shape[1]), np.zeros(weights.shape[1]), []
+    for estimate in estimates:
+        sums.append(weights @ estimate)
+        delta = estimate - mean
+        mean += delta / len(sums)
+        squares += delta * (estimate - mean)
+    n = len(sums)
+    return mean, squares / (n * max(n - 1, 1)), np.array(sums)
 
 
 def distinct_mean(tensor: np.ndarray, kept: np.ndarray) -> float:

@@ -1,8 +1,8 @@
-"""The Hessian of a model's mean loss as an operator, and its gradient noise as samples: what laws for
-correlated noise take.
+"""The Hessian of a model's mean loss as an operator, and its gradient noise as samples: what laws
+for correlated noise take.
 
-Both live on the coordinates that move at all (`moving`: μ_i ≠ 0 or σ_i > 0): a weight behind a pixel
-that is always black has neither gradient nor curvature, and no sign.
+Both live on the coordinates that move at all (`moving`: μ_i ≠ 0 or σ_i > 0): a weight behind a
+pixel that is always black has neither gradient nor curvature, and no sign.
 """
 
 from functools import partial
@@ -23,9 +23,9 @@ FACTOR_BYTES = 2**31  # of a noise factor
 class LossHessian:
     """H of the mean loss over all samples, restricted to the coordinates `moving` (their indices).
 
-    `matvec` is exact; `diagonal` (m,) is as it was given; `sampled_quadratic` estimates vᵀHv without
-    bias, each row over a random block of samples.  JAX can trace and batch all of them; the samples
-    come to the device as a whole, on first use.
+    `matvec` is exact; `diagonal` (m,) is as it was given; `sampled_quadratic` estimates vᵀHv
+    without bias, each row over a random block of samples.  JAX can trace and batch all of them; the
+    samples come to the device as a whole, on first use.
     """
 
     def __init__(

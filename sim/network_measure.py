@@ -1,10 +1,10 @@
 """Measure a model of one's own at a point: the noise scales and curvatures that the laws of the
 optimal learning rate need, streaming over the samples, in bounded memory, with intervals.
 
-The samples answer two questions, and every scalar has both answers (`noise_scales.Measured`): what is
-so for the samples as a population, exact but for Monte Carlo whose error is given; and what is so for
-the distribution that they were drawn from, without the bias that products of noisy means have, with
-the error of another sample of that size.  Where n is large the two agree.
+The samples answer two questions, and every scalar has both answers (`noise_scales.Measured`): what
+is so for the samples as a population, exact but for Monte Carlo whose error is given; and what is
+so for the distribution that they were drawn from, without the bias that products of noisy means
+have, with the error of another sample of that size.  Where n is large the two agree.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from sim.network_scales import nuclear_scale, sgd_curvatures, sign_curvatures
 from sim.noise_forms import noise_forms
 from sim.noise_scales import Groups, Histogram, Measured, NormScale, euclidean, histogram, l1_scale
 from sim.parameter_blocks import matrices
+from sim.relu_diagonal import relu_diagonal
 from sim.sample_losses import (
     ModelLoss,
     Stream,
@@ -45,10 +46,11 @@ class NetworkMeasurement(NamedTuple):
     norms2: squared norm of each sample's gradient (n,).
     gradient_squared |G|²; noise_trace tr Σ; b_simple tr Σ/|G|² (samples).
     noise_curvature tr(HΣ); gradient_curvature GᵀHG; b_noise tr(HΣ)/GᵀHG (samples): SGD's scale.
-    l1, nuclear: noise scales of sign and of spectral descent (samples), see `NormScale`; `nuclear` is
-    over parameters of two axes or more, None if there are none.
+    l1, nuclear: noise scales of sign and of spectral descent (samples), see `NormScale`; `nuclear`
+    is over parameters of two axes or more, None if there are none.
     trace T = tr H; sign_curvature Q = sᵀHs, s = sign μ; ratio_curvature S = Σ_{i≠j} r_i r_j H_ij,
-    r = μ/σ; ratio_strength M = Σ μ_i²/σ_i.  Where σ = 0 ≠ μ, r is infinite: S is NaN and M infinite.
+    r = μ/σ; ratio_strength M = Σ μ_i²/σ_i.  Where σ = 0 ≠ μ, r is infinite: S is NaN and M
+    infinite.
     undecided: coordinates with σ > 0 and |μ| < 2σ/√n, whose sign another sample may turn.
     histogram: of πσ²/(2μ²).
     hessian_diagonal H_ii and hessian_diagonal_sem, its Monte-Carlo error (0 where exact), (d,).
@@ -106,30 +108,44 @@ def measure_network(
     loss: Callable[[Any, Any], Any] = cross_entropy,
     groups: int = 8,
     draws: int = 8,
+    piecewise_linear: bool = False,
 ) -> NetworkMeasurement:
     """Measure a model at `params` over `samples` = (inputs, labels).
 
     `apply(params, inputs)` maps inputs (b, …) to outputs (b, …), as a Flax model's `apply` does;
-    `loss(output, label)` is that of one sample, by default the cross-entropy (nats) of its last axis
-    against whole-number labels, mean over positions.  A language model's windows of tokens (n, T + 1)
-    may be given as one array: every token is predicted from those before it.  Arrays may be numpy's,
-    or memory maps, and larger than the device's memory.
+    `loss(output, label)` is that of one sample, by default the cross-entropy (nats) of its last
+    axis against whole-number labels, mean over positions.  A language model's windows of tokens (n,
+    T + 1)
+    may be given as one array: every token is predicted from those before it.  Arrays may be
+    numpy's, or memory maps, and larger than the device's memory.
 
     `groups`: random parts into which the samples are split, for intervals and unbiased products;
     `draws`: random directions in each, for tr(HΣ), tr H and H_ii, which are exact where as many as
-    there are enumerate them all.  Cost: about 6·(2·groups + draws) + 11·draws forward passes; memory:
-    2·groups + 12 vectors like the parameters, and the activations of one chunk.
+    there are enumerate them all.  Cost: about 6·(2·groups + draws) + 11·draws forward passes;
+    memory: 2·groups + 12 vectors like the parameters, and the activations of one chunk.
 
-    Same key, same result.  Errors: ValueError, of one line, for params, samples or gradients that are
-    not finite, fewer than 2 samples per group, labels that are no classes, groups < 4 or draws < 2.
+    `piecewise_linear=True` says that the model is so in every single parameter (ReLU layers, shared
+    kernels; no normalisation, attention or smooth activation): H_ii is then that of the generalised
+    Gauss–Newton matrix and exact.  Spot-checked: ValueError where it is not so.
+
+    Same key, same result.  Errors: ValueError, of one line, for params, samples or gradients that
+    are not finite, fewer than 2 samples per group, labels that are no classes, groups < 4 or draws
+    < 2.
     """
     if not isinstance(samples, tuple | list):
         samples = (samples[:, :-1], samples[:, 1:])
     checked_samples(samples)
     if loss is cross_entropy:
         checked_labels(apply, params, samples)
-    model = ModelLoss(apply, loss)
-    return measure_loss(model, params, tuple(samples), key=key, groups=groups, draws=draws)
+    diagonal = None
+    if piecewise_linear:
+        if loss is not cross_entropy:
+            raise ValueError("piecewise_linear=True needs the default loss, the cross-entropy")
+        diagonal = relu_diagonal(apply, params)
+    return measure_loss(
+        ModelLoss(apply, loss), params, tuple(samples), key=key, groups=groups, draws=draws,
+        diagonal=diagonal,
+    )  # fmt: skip
 
 
 def measure_loss(
@@ -140,9 +156,11 @@ def measure_loss(
     key,
     groups: int = 8,
     draws: int = 8,
+    diagonal: Callable[[Stream], np.ndarray] | None = None,
 ) -> NetworkMeasurement:
     """`measure_network` of any `loss(params, sample)` of one sample; `samples` a pytree of arrays
-    with a leading axis over samples.  A loss that can be hashed is compiled once for all calls."""
+    with a leading axis over samples.  A loss that can be hashed is compiled once for all calls.
+    `diagonal(stream)`, if there is one, gives H_ii (d,) of a stream's mean loss exactly."""
     _check_counts(groups, draws)
     checked_samples(samples, 2 * groups)
     flat_loss, theta = flat(loss, params)
@@ -151,26 +169,28 @@ def measure_loss(
     parts = np.array_split(_shuffled(everything.index.size, split_key), groups)
     streams = [everything._replace(index=np.sort(part)) for part in parts]
     found, norms2 = _group_moments(loss, params, streams)
-    curved = curvatures(flat_loss, theta, streams, found, probe_key, probes=draws)
+    curved = curvatures(flat_loss, theta, streams, found, probe_key, probes=draws,
+                        diagonal=diagonal)  # fmt: skip
     blocks = matrices(params)
     noise = noise_forms(flat_loss, theta, streams, found, blocks, noise_key, draws=draws)
     mu, sigma = found.mean(found.everything), found.deviation(found.everything)
     each = directions.losses(flat_loss, theta, everything)
     n = each.size
     moving = np.flatnonzero((mu != 0) | (sigma > 0))
-    kept = {"mu": mu.astype(theta.dtype), "sigma": sigma.astype(theta.dtype)}
+    kept_mu, kept_sigma = mu.astype(theta.dtype), sigma.astype(theta.dtype)
+    scales: dict[str, Any] = euclidean(found) | sgd_curvatures(curved, noise, found)
+    scales |= sign_curvatures(curved, found, mu, sigma)
     return NetworkMeasurement(
         count=n,
         loss=Estimate(float(each.mean()), float(each.std(ddof=1) / n**0.5), n),
-        mean=flat_loss.unravel(jnp.asarray(kept["mu"])),
-        deviation=flat_loss.unravel(jnp.asarray(kept["sigma"])),
-        **kept,
+        mean=flat_loss.unravel(jnp.asarray(kept_mu)),
+        deviation=flat_loss.unravel(jnp.asarray(kept_sigma)),
+        mu=kept_mu,
+        sigma=kept_sigma,
         norms2=norms2,
-        **euclidean(found),
-        **sgd_curvatures(curved, noise, found),
+        **scales,
         l1=l1_scale(found),
         nuclear=nuclear_scale(found, noise, blocks),
-        **sign_curvatures(curved, found, mu, sigma),
         undecided=int(((sigma > 0) & (np.abs(mu) < 2 * sigma / n**0.5)).sum()),
         histogram=histogram(mu, sigma),
         hessian_diagonal=curved.diagonal,
@@ -202,7 +222,7 @@ def _group_moments(loss, params, streams: list[Stream]) -> tuple[Groups, np.ndar
         means.append(np.asarray(ravel_pytree(found.mean)[0]))
         squares.append(np.asarray(ravel_pytree(found.second)[0]))
         norms2[part.index] = np.asarray(found.norms2, np.float64)[:size]
-    if not all(np.isfinite(mean).all() for mean in means):
+    if not all(np.isfinite(rows).all() for rows in means + squares):
         raise ValueError("gradients must be finite")
     counts = np.array([part.index.size for part in streams])
     summed = np.array([norms2[part.index].sum() for part in streams])

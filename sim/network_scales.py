@@ -1,7 +1,8 @@
 """The scalars that group curvatures and noise forms add up to.
 
-`population` values are those of the samples themselves; `distribution` values are means over distinct
-groups, free of the bias of products of noisy means, with the jackknife's error over groups.  What bias
+`population` values are those of the samples themselves; `distribution` values are means over
+distinct groups, free of the bias of products of noisy means, with the jackknife's error over
+groups.  What bias
 is left: σ stands in r = μ/σ as measured (relative order 1/n), and ratios of unbiased estimates are
 biased by their relative variance.
 """
@@ -94,8 +95,8 @@ def nuclear_scale(groups: Groups, noise: NoiseForms, blocks: list[Block]) -> Nor
     gradient on its matrix's shorter side; None if there is no matrix.
 
     The definition is this project's, after that of the ℓ1 scale, which it is for diagonal matrices:
-    √B E‖noise of a batch‖_* ≤ tr((E[NNᵀ])^½) (Jensen).  Naganuma et al. 2026 (2602.03001) have a scale
-    for spectral descent; that theirs is the same has not been checked.
+    √B E‖noise of a batch‖_* ≤ tr((E[NNᵀ])^½) (Jensen).  Naganuma et al. 2026 (2602.03001) have a
+    scale for spectral descent; that theirs is the same has not been checked.
     """
     if not blocks:
         return None

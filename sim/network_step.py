@@ -1,12 +1,13 @@
 """One optimizer step of any model with real minibatches, for every update rule.
 
-Minibatches are drawn with replacement from the samples, which are the population; the rule is applied
-to their mean gradients, and E[V]ᵀG and E[VᵀHV] are means over the draws of V, each V's curvature over
-a random block of samples of its own, which is unbiased.  No gradient of a single sample is stored.
+Minibatches are drawn with replacement from the samples, which are the population; the rule is
+applied to their mean gradients, and E[V]ᵀG and E[VᵀHV] are means over the draws of V, each V's
+curvature over a random block of samples of its own, which is unbiased.  No gradient of a single
+sample is stored.
 
 Rules with a memory run in chains at frozen parameters: their burn-in, then steps that are measured.
-Adafactor and Muon act on each matrix parameter by itself (`parameter_blocks`; a vector is a matrix of
-one row), the others on all parameters as one vector.
+Adafactor and Muon act on each matrix parameter by itself (`parameter_blocks`; a vector is a matrix
+of one row), the others on all parameters as one vector.
 """
 
 from functools import partial
@@ -55,14 +56,14 @@ def minibatch_step(
     steps: int | None = None,
     **parameters,
 ) -> OneStep:
-    """E[V]ᵀG (`numerator`), E[VᵀHV] (`denominator`), ε* (`lr_star`) and ΔL* (`decrease`, loss units)
-    of `rule` with minibatches of `batch`, from at least `draws` V (`sim.onestep.OneStep`).
+    """E[V]ᵀG (`numerator`), E[VᵀHV] (`denominator`), ε* (`lr_star`) and ΔL* (`decrease`, loss
+    units) of `rule` with minibatches of `batch`, from at least `draws` V (`sim.onestep.OneStep`).
 
     `loss(params, sample)` is the loss of one sample: `ModelLoss(model.apply)` makes a classifier's.
-    At batch 1 a rule without memory is enumerated over all samples where `draws` are as many: exact.
-    A rule with memory is measured in up to 32 independent chains (fewer where their gradients take
-    over 256 MiB), whose averages are the draws behind the standard error, widened for their number;
-    with `steps`, V of exactly that step of each chain (adagrad has no other).
+    At batch 1 a rule without memory is enumerated over all samples where `draws` are as many:
+    exact. A rule with memory is measured in up to 32 independent chains (fewer where their
+    gradients take over 256 MiB), whose averages are the draws behind the standard error, widened
+    for their number; with `steps`, V of exactly that step of each chain (adagrad has no other).
 
     Errors: ValueError for an unknown rule or a wrong parameter, batch < 1, draws < 2, steps that do
     not apply, or malformed params and samples.
@@ -190,11 +191,11 @@ def _stepped(task: _Task):
 
 
 def _chains(task: _Task, rule: UpdateRule, draws: int, steps: int | None, key) -> OneStep:
-    """Chains side by side, their gradients (c, d); each chain's average is one draw.  Where V of one
-    step is asked for, there are as many chains as draws, some after others."""
+    """Chains side by side, their gradients (c, d); each chain's average is one draw.  Where V of
+    one step is asked for, there are as many chains as draws, some after others."""
     together = int(min(_at_once(task), MOST_CHAINS))
     rounds = 1 if steps is None else -(-draws // together)
-    burn_in, spacing = (rule.burn_in, rule.spacing) if steps is None else (steps - 1, 1)
+    burn_in, spacing = (rule.burn_in or 0, rule.spacing) if steps is None else (steps - 1, 1)
     looks = -(-draws // together) if steps is None else 1
     averages, step = [], _stepped(task)
     n = task.samples.index.size

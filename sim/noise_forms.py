@@ -1,9 +1,10 @@
-"""tr(HΣ), and the noise's Gram matrix in each matrix parameter, from directions distributed as noise.
+"""tr(HΣ), and the noise's Gram matrix in each matrix parameter, from directions distributed as
+noise.
 
-A direction u of group A has E[uuᵀ] = Σ_A, the mean over A of (g_k − G)(g_k − G)ᵀ: either each sample's
-g_k − G, where all can be taken, or sums Σ_k ±(g_k − G)/√n_A with random signs.  uᵀH_C u over the samples
-of group C then has the mean tr(H_C Σ_A); for C ≠ A the two are independent, as tr(HΣ) of a
-distribution wants it, whereas a population's contains C = A as well.
+A direction u of group A has E[uuᵀ] = Σ_A, the mean over A of (g_k − G)(g_k − G)ᵀ: either each
+sample's g_k − G, where all can be taken, or sums Σ_k ±(g_k − G)/√n_A with random signs.  uᵀH_C u
+over the samples of group C then has the mean tr(H_C Σ_A); for C ≠ A the two are independent, as
+tr(HΣ) of a distribution wants it, whereas a population's contains C = A as well.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,13 +22,11 @@ from sim.sample_losses import FlatLoss, Stream
 
 
 class NoiseForms(NamedTuple):
-    """uᵀH_C u of directions of group A: `a`, `c`, `values` (m,), and `draw`, the direction's number.
-    grams: per matrix parameter E[NNᵀ] (K, p, p) on its shorter side, by group; exact: all samples
-    were taken, with all groups C."""
+    """uᵀH_C u of directions of group A: `a`, `c`, `values` (m,).  grams: per matrix parameter E[NNᵀ]
+    (K, p, p) on its shorter side, by group; exact: all samples were taken, with all groups C."""
 
     a: np.ndarray
     c: np.ndarray
-    draw: np.ndarray
     values: np.ndarray
     grams: list[np.ndarray]
     exact: bool
@@ -53,14 +52,15 @@ def noise_forms(
     grams = [np.zeros((k, min(shape), min(shape))) for _, shape in blocks]
     for a, stream in enumerate(streams):
         count = stream.index.size if exact else draws
-        odds = np.where(np.arange(k) == a, 0, groups.counts)
-        for draw, u in enumerate(_directions(loss, theta, stream, mean, generator, draws, exact)):
-            others = range(k) if exact else (a, generator.choice(k, p=odds / odds.sum()))
-            rows += [(a, c, draw, quadratic_form(loss, theta, streams[c], u)) for c in others]
+        others = generator.permutation(np.delete(np.arange(k), a))
+        directions = _directions(loss, theta, stream, mean, generator, draws, exact)
+        for draw, u in enumerate(directions):
+            met = range(k) if exact else (a, others[draw % (k - 1)])
+            rows += [(a, c, quadratic_form(loss, theta, streams[c], u)) for c in met]
             for gram, block in zip(grams, blocks, strict=True):
                 gram[a] += _gram(u, block) / count
-    columns = (np.array(column) for column in zip(*rows, strict=True))
-    return NoiseForms(*columns, grams, exact)
+    a, c, values = (np.array(column) for column in zip(*rows, strict=True))
+    return NoiseForms(a, c, values, grams, exact)
 
 
 def _directions(loss, theta, stream, mean, generator, draws, exact) -> Iterator[np.ndarray]:
@@ -113,8 +113,8 @@ def population_trace(forms: NoiseForms, groups: Groups) -> Estimate:
         return Estimate(float(weight @ forms.values), 0.0, n)
     same = forms.a == forms.c
     a = forms.a[same]
-    # a direction that fell on its own group stands for w_A of the groups, the other for the rest
-    values = w[a] * forms.values[same] + (1 - w[a]) * forms.values[~same]
+    # one of the K−1 other groups, all as likely, stands for them all
+    values = w[a] * forms.values[same] + (w.size - 1) * w[forms.c[~same]] * forms.values[~same]
     per_group = values.reshape(w.size, -1)
     draws = per_group.shape[1]
     sem = np.sqrt(w**2 @ per_group.var(1, ddof=1) / draws) * widened(w.size * (draws - 1) + 1)

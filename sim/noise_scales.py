@@ -1,14 +1,14 @@
 """Gradient noise scales from sums over groups of samples, with intervals.
 
-Samples are split at random into K groups, and each group's mean gradient, mean of squares and summed
-squared norms are kept; every scale is a function of these.  Two questions have two answers:
+Samples are split at random into K groups, and each group's mean gradient, mean of squares and
+summed squared norms are kept; every scale is a function of these.  Two questions have two answers:
 
 * `population`: the samples *are* the population.  Exact; nothing is corrected.
 * `distribution`: they are one draw of n from a distribution, and another draw would have differed.
   Biases of sampling are removed or bounded, and the standard error is the jackknife's over groups.
 
-With few groups the jackknife's error is itself uncertain: it is widened by t(K−1)/z, so that the 95 %
-interval, mean ± 1.96 sem, is that of Student's t.
+With few groups the jackknife's error is itself uncertain: it is widened by t(K−1)/z, so that the 95
+% interval, mean ± 1.96 sem, is that of Student's t.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ that couple samples (batch normalisation in training mode) are outside.  Samples
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -26,7 +27,8 @@ def cross_entropy(output, label):
     return -jnp.take_along_axis(log_p, label[..., None], -1).mean()
 
 
-class ModelLoss(NamedTuple):
+@dataclass(frozen=True)
+class ModelLoss:
     """ℓ(params, (x, y)) = loss(apply(params, x[None])[0], y)."""
 
     apply: Callable[[Any, Any], Any]
@@ -38,7 +40,8 @@ class ModelLoss(NamedTuple):
         return self.loss(output[0], label)
 
 
-class FlatLoss(NamedTuple):
+@dataclass(frozen=True)
+class FlatLoss:
     """ℓ(θ, sample) of a flat vector θ (d,)."""
 
     loss: Callable[[Any, Any], Any]
@@ -66,8 +69,8 @@ def checked_samples(samples, least: int = 1) -> int:
     """The number of samples; ValueError unless all arrays are finite numbers of one length."""
     arrays = [leaf if hasattr(leaf, "ndim") else np.asarray(leaf)
               for leaf in jax.tree.leaves(samples)]  # fmt: skip
-    sizes = {array.shape[0] if array.ndim else None for array in arrays}
-    if len(sizes) != 1 or None in sizes:
+    sizes = {array.shape[0] if array.ndim else -1 for array in arrays}
+    if len(sizes) != 1 or -1 in sizes:
         raise ValueError("samples must be arrays with one leading axis over samples, of one length")
     count = sizes.pop()
     if count < least:
