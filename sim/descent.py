@@ -45,10 +45,6 @@ class Method(NamedTuple):
     rule: tuple
     batch: int
 
-    @property
-    def transform(self) -> optax.GradientTransformation:
-        return make_rule(self.rule[0], **dict(self.rule[1:])).transform
-
 
 class Data(NamedTuple):
     """The training set, and the set whose mean loss is looked at (a fixed part of it, usually)."""
@@ -81,9 +77,14 @@ def check_whole(name: str, value, least: int) -> None:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
-def fresh(method: Method, params) -> Place:
+def transform(rule: tuple) -> optax.GradientTransformation:
+    """The transformation of a rule given as `sim.rules.identified` gives it."""
+    return make_rule(rule[0], **dict(rule[1:])).transform
+
+
+def fresh(rule: tuple, params) -> Place:
     """Parameters whose rule has no memory yet."""
-    return Place(params, method.transform.init(ravel_pytree(params)[0]))
+    return Place(params, transform(rule).init(ravel_pytree(params)[0]))
 
 
 @partial(jax.jit, static_argnames="method")
@@ -108,7 +109,7 @@ def _advance(
     method: Method, train: Population, place: Place, lr, key, span: tuple, at_once: int
 ) -> Place:
     theta, unravel = ravel_pytree(place.params)
-    update = method.transform.update
+    update = transform(method.rule).update
 
     def step(t, carry):
         theta, state = carry
