@@ -21,8 +21,6 @@ from sim.lanes import across
 from sim.measure import Population
 from sim.rules import identified, make_rule
 
-SAMPLES_AT_ONCE = 64  # few enough for their activations to stay in a CPU's cache
-
 Losses = Callable[[Any, Array, Array], Array]
 
 
@@ -39,11 +37,13 @@ class CrossEntropy(NamedTuple):
 
 class Method(NamedTuple):
     """How one trains, hashable: `losses(params, inputs, labels)` → (n, …), the rule as
-    `sim.rules.identified` gives it, minibatches of `batch` samples."""
+    `sim.rules.identified` gives it, minibatches of `batch` samples, of which `chunk` go at once
+    where cells go one by one: few enough for their activations to stay in a CPU's cache."""
 
     losses: Losses
     rule: tuple
     batch: int
+    chunk: int
 
 
 class Data(NamedTuple):
@@ -60,14 +60,15 @@ class Place(NamedTuple):
     state: Any
 
 
-def methodical(losses: Losses, rule: str, batch, parameters: Mapping[str, Any]) -> Method:
+def methodical(losses: Losses, rule: str, batch, chunk, parameters: Mapping[str, Any]) -> Method:
     """A `Method`; ValueError for a rule that is unknown, wrongly set or of one matrix only, or a
-    batch that is not a whole number of at least 1."""
+    batch or chunk that is not a whole number of at least 1."""
     name = identified(rule, parameters)
     if "shape" in dict(name[1:]):
         raise ValueError(f"rule {rule!r} acts on one matrix, not on all parameters of a network")
     check_whole("batch", batch, 1)
-    return Method(losses, name, int(batch))
+    check_whole("chunk", chunk, 1)
+    return Method(losses, name, int(batch), int(chunk))
 
 
 def check_whole(name: str, value, least: int) -> None:
@@ -93,10 +94,10 @@ def travel(method: Method, data: Data, place_c: Place, lr_c, key_c, span: tuple)
 
     def one(place, lr, key):
         place = _advance(method, data.train, place, lr, key, span, at_once)
-        return place, _evaluate(method.losses, place.params, data.evaluation)
+        return place, _evaluate(method.losses, place.params, data.evaluation, method.chunk)
 
     width = lr_c.shape[0]
-    at_once = method.batch if width > 1 else SAMPLES_AT_ONCE
+    at_once = method.batch if width > 1 else method.chunk
     return across(one, width)(place_c, lr_c, key_c)
 
 
@@ -145,15 +146,15 @@ def _gradient(losses: Losses, params, train: Population, chosen, at_once: int):
     return jax.lax.scan(add, zero, (index, weight.astype(zero.dtype)))[0]
 
 
-def _evaluate(losses: Losses, params, evaluation: Population):
+def _evaluate(losses: Losses, params, evaluation: Population, at_once: int):
     """The mean loss over the evaluation set, in chunks."""
     size = evaluation.size
-    whole = size // SAMPLES_AT_ONCE * SAMPLES_AT_ONCE
+    whole = size // at_once * at_once
 
     def total(chunk):
         return losses(params, *chunk).mean() * chunk[1].shape[0]
 
-    chunks = (part[:whole].reshape(-1, SAMPLES_AT_ONCE, *part.shape[1:]) for part in evaluation)
+    chunks = (part[:whole].reshape(-1, at_once, *part.shape[1:]) for part in evaluation)
     summed = jax.lax.map(total, tuple(chunks)).sum()
     if whole < size:
         summed = summed + total(tuple(part[whole:] for part in evaluation))

@@ -48,6 +48,7 @@ def branch_from(
     key,
     state=None,
     at_once: int = 1,
+    chunk: int = 64,
     **parameters,
 ) -> BranchGrid:
     """K = `further` steps of `rule` from `params`, for every learning rate and seed.
@@ -55,7 +56,7 @@ def branch_from(
     state: the rule's, as `train_to_checkpoints` gives it; without it the rule has no memory.  All
     learning rates of a seed share their minibatches.  The rest as for `train_grid`.
     """
-    method = methodical(losses, rule, batch, parameters)
+    method = methodical(losses, rule, batch, chunk, parameters)
     check_cells(data, lrs, seeds, at_once)
     check_whole("further", further, 1)
     fixed = fresh(method.rule, params) if state is None else Place(params, state)
@@ -85,13 +86,14 @@ def train_to_checkpoints(
     key,
     growth: float = 0.04,
     gap: int = 1,
+    chunk: int = 64,
     **parameters,
 ) -> list[Reached]:
     """Where the run of `train_grid` with these arguments first is at or below each target.
 
     Raises ValueError as `train_grid` does, TargetNotReached where a target is not reached.
     """
-    method = methodical(losses, rule, batch, parameters)
+    method = methodical(losses, rule, batch, chunk, parameters)
     check_cells(data, [lr], [seed], 1)
     aims, ladder = checked_ladder(targets, max_steps, growth, gap)
     lr_c, key_c = cells([lr], [seed], key)

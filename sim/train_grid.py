@@ -54,6 +54,7 @@ def train_grid(
     growth: float = 0.04,
     gap: int = 1,
     at_once: int = 1,
+    chunk: int = 64,
     **parameters,
 ) -> TrainGrid:
     """Runs of `rule` from `init(key)` for every learning rate and seed, at one batch size.
@@ -62,10 +63,12 @@ def train_grid(
     each with random numbers of its own whatever others are there; targets: decreasing losses; a
     run ends at the last of them, after `max_steps`, or where it diverges; further: K; growth, gap:
     a look comes max(gap, growth·t) steps after the one at step t; at_once: cells that go together,
-    1 on a CPU, as many as memory holds on a GPU.  Same arguments, same result; at_once changes
-    rounding only.  One compilation serves a batch size.  Raises ValueError for what is malformed.
+    1 on a CPU, as many as memory holds on a GPU; chunk: samples that go together where cells go one
+    by one (16 is best where activations are large).  Same arguments, same result; at_once and chunk
+    change rounding only.  One compilation serves a batch size.  Raises ValueError for what is
+    malformed.
     """
-    method = methodical(losses, rule, batch, parameters)
+    method = methodical(losses, rule, batch, chunk, parameters)
     check_cells(data, lrs, seeds, at_once)
     check_whole("further", further, 1)
     aims, ladder = checked_ladder(targets, max_steps, growth, gap)

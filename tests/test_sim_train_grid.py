@@ -6,7 +6,6 @@ import numpy as np
 import optax
 import pytest
 
-from sim import descent
 from sim.crossings import crossing, next_look
 from sim.descent import CrossEntropy, Data, minibatch, travel
 from sim.measure import Population
@@ -165,11 +164,9 @@ def test_cells_one_by_one_and_together_agree(grid, at_once):
         np.testing.assert_allclose(getattr(together, name), getattr(grid, name), rtol=2e-3)
 
 
-def test_a_large_minibatch_is_summed_in_chunks_without_a_change():
-    assert descent.SAMPLES_AT_ONCE < 130  # one by one in chunks, of which the last is filled up
-    chunks, whole = (
-        trained(batch=130, targets=[1e-6], max_steps=10, at_once=at_once) for at_once in (1, 4)
-    )
+def test_a_minibatch_is_summed_in_chunks_without_a_change():
+    short = {"targets": [1e-6], "max_steps": 10, "batch": 40}
+    chunks, whole = (trained(chunk=chunk, **short) for chunk in (16, 40))  # the last is filled up
     np.testing.assert_allclose(chunks.loss_es, whole.loss_es, rtol=1e-5)
 
 
@@ -273,6 +270,7 @@ def test_checkpoints_are_places_of_the_grid_and_go_on_with_their_memory(grid):
         ({"gap": 0}, "gap must be"),
         ({"growth": -0.1}, "growth must be"),
         ({"at_once": 0}, "at_once must be"),
+        ({"chunk": 0}, "chunk must be"),
         ({"data": DATA._replace(train=Population(INPUTS, TRAIN.labels[:9]))}, "train must hold"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.bench import flat, grid, memory, sign
+from tests.bench import flat, grid, memory, sign, training
 from tests.bench.limits import limits, seconds_at_limit
 from tests.bench.timing import interleaved, ratios, spread
 
@@ -16,9 +16,12 @@ class Sizes(NamedTuple):
     grid: tuple[int, ...] = (256, 10, 12, 8, 100)  # d, batch sizes, learning rates, seeds, steps
     flat: tuple[int, int] = (256, 2**15)  # d, draws
     cells: tuple[int, ...] = (5000, 20_000, 100_000)
+    training: tuple[tuple[str, int, int], ...] = (  # net, batch size, steps of a cell
+        ("CNN", 64, 40), ("MLP", 64, 200), ("MLP", 8, 400),
+    )  # fmt: skip
 
 
-TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200))
+TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),))
 
 
 def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
@@ -32,6 +35,11 @@ def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
             sign, sign.job(sizes.d, sizes.draws, dense=False)
         ),
         f"quadratic grid, {cells} cells × d = {d} × {rest[3]} steps": (grid, grid.job(d, *rest)),
+    } | {
+        f"{net} Adam grid, B = {batch}, {len(training.LRS)} cells × {steps} steps": (
+            training, training.job(net, batch, steps)
+        )
+        for net, batch, steps in sizes.training
     }  # fmt: skip
     found = limits(sizes.limit, rounds)
     rows = [_row(name, module, job, found, rounds) for name, (module, job) in jobs.items()]
