@@ -24,7 +24,6 @@ from sim.network_scales import nuclear_scale, sgd_curvatures, sign_curvatures
 from sim.noise_forms import noise_forms
 from sim.noise_scales import Groups, Histogram, Measured, NormScale, euclidean, histogram, l1_scale
 from sim.parameter_blocks import matrices
-from sim.relu_diagonal import relu_diagonal
 from sim.sample_losses import (
     ModelLoss,
     Stream,
@@ -49,8 +48,7 @@ class NetworkMeasurement(NamedTuple):
     l1, nuclear: noise scales of sign and of spectral descent (samples), see `NormScale`; `nuclear`
     is over parameters of two axes or more, None if there are none.
     trace T = tr H; sign_curvature Q = sᵀHs, s = sign μ; ratio_curvature S = Σ_{i≠j} r_i r_j H_ij,
-    r = μ/σ; ratio_strength M = Σ μ_i²/σ_i.  Where σ = 0 ≠ μ, r is infinite: S is NaN and M
-    infinite.
+    r = μ/σ; ratio_strength M = Σ μ_i²/σ_i.  Where σ = 0 ≠ μ, r is infinite, S NaN, M infinite.
     undecided: coordinates with σ > 0 and |μ| < 2σ/√n, whose sign another sample may turn.
     histogram: of πσ²/(2μ²).
     hessian_diagonal H_ii and hessian_diagonal_sem, its Monte-Carlo error (0 where exact), (d,).
@@ -87,16 +85,19 @@ class NetworkMeasurement(NamedTuple):
         """Indices of the coordinates with μ ≠ 0 or σ > 0."""
         return np.flatnonzero((self.mu != 0) | (self.sigma > 0))
 
-    @property
-    def problem(self) -> dict[str, Any]:
-        """`mu`, `sigma` and `hessian` on the coordinates that move, as laws take them."""
-        chosen = self.moving
-        return {"mu": self.mu[chosen], "sigma": self.sigma[chosen], "hessian": self.hessian}
+    def problem(self, noise: int | None = None, key=None) -> dict[str, Any]:
+        """`mu`, `sigma` and `hessian` on the coordinates that move, as laws take them.
 
-    def noise_samples(self, count: int, key) -> np.ndarray:
-        """Centred gradients (m, moving) of `count` random samples, for laws of correlated noise;
-        see `loss_hessian.noise_factor`."""
-        return self.hessian.noise_samples(count, key)
+        With `noise`, in the place of sigma `noise_samples`, for laws of correlated noise: centred
+        gradients of so many samples, drawn by `key` (a fixed one if None); see
+        `loss_hessian.noise_factor`.
+        """
+        chosen = self.moving
+        common = {"mu": self.mu[chosen], "hessian": self.hessian}
+        if noise is None:
+            return common | {"sigma": self.sigma[chosen]}
+        drawn = self.hessian.noise_samples(noise, jax.random.key(0) if key is None else key)
+        return common | {"noise_samples": drawn}
 
 
 def measure_network(
@@ -114,10 +115,9 @@ def measure_network(
 
     `apply(params, inputs)` maps inputs (b, …) to outputs (b, …), as a Flax model's `apply` does;
     `loss(output, label)` is that of one sample, by default the cross-entropy (nats) of its last
-    axis against whole-number labels, mean over positions.  A language model's windows of tokens (n,
-    T + 1)
-    may be given as one array: every token is predicted from those before it.  Arrays may be
-    numpy's, or memory maps, and larger than the device's memory.
+    axis against whole-number labels, mean over positions.  A language model's windows of tokens,
+    (n, T + 1), may be given as one array: every token is predicted from those before it.  Arrays
+    may be numpy's, or memory maps, and larger than the device's memory.
 
     `groups`: random parts into which the samples are split, for intervals and unbiased products;
     `draws`: random directions in each, for tr(HΣ), tr H and H_ii, which are exact where as many as
@@ -129,11 +129,13 @@ def measure_network(
     Gauss–Newton matrix and exact.  Spot-checked: ValueError where it is not so.
 
     Same key, same result.  Errors: ValueError, of one line, for params, samples or gradients that
-    are not finite, fewer than 2 samples per group, labels that are no classes, groups < 4 or draws
-    < 2.
+    are not finite, fewer than 2 samples per group, labels that are no classes, groups < 4 or
+    draws < 2.
     """
     if not isinstance(samples, tuple | list):
-        samples = (samples[:, :-1], samples[:, 1:])
+        samples = _next_tokens(samples)
+    if len(samples) != 2:
+        raise ValueError("samples must be (inputs, labels), or windows of tokens as one array")
     checked_samples(samples)
     if loss is cross_entropy:
         checked_labels(apply, params, samples)
@@ -141,11 +143,19 @@ def measure_network(
     if piecewise_linear:
         if loss is not cross_entropy:
             raise ValueError("piecewise_linear=True needs the default loss, the cross-entropy")
+        from sim.relu_diagonal import relu_diagonal
+
         diagonal = relu_diagonal(apply, params)
     return measure_loss(
         ModelLoss(apply, loss), params, tuple(samples), key=key, groups=groups, draws=draws,
         diagonal=diagonal,
     )  # fmt: skip
+
+
+def _next_tokens(windows) -> tuple[Any, Any]:
+    if getattr(windows, "ndim", 0) != 2 or windows.shape[1] < 2:
+        raise ValueError("windows of tokens must be one array (n, T + 1), T ≥ 1")
+    return windows[:, :-1], windows[:, 1:]
 
 
 def measure_loss(

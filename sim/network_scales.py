@@ -48,7 +48,7 @@ def _ratio(above: Estimate, below: Estimate) -> Estimate:
     """Of an estimate over an exact number."""
     if below.mean <= 0:
         return Estimate(np.inf, 0.0, above.n)
-    return propagate(lambda m: m[0] / below.mean, np.array([1 / below.mean]), (above,))
+    return propagate(lambda m: float(m[0] / below.mean), np.array([1 / below.mean]), (above,))
 
 
 def sign_curvatures(

@@ -6,11 +6,12 @@ import jax
 import numpy as np
 
 Block = tuple[slice, tuple[int, int]]
+SMALLEST = 1e-7  # singular value that counts, of the largest
 
 
 def matrices(params) -> list[Block]:
     """Place and shape (m, n) of every parameter of two axes or more, in the order of
-    `ravel_pytree`; the leading axes together are rows, as of a convolution's kernel."""
+    `ravel_pytree`; all axes but the last together are rows, as of a convolution's kernel."""
     leaves = jax.tree.leaves(params)
     pairs = zip(leaves, all_matrices(params), strict=True)
     return [block for leaf, block in pairs if np.ndim(leaf) > 1]
@@ -28,10 +29,18 @@ def all_matrices(params) -> list[Block]:
 
 
 def matrix_direction(vector: np.ndarray, blocks: list[Block]) -> np.ndarray:
-    """The polar factor of each matrix in a flat vector, 0 elsewhere: ⟨V(G), G⟩ = Σ ‖G‖_*."""
+    """The polar factor of each matrix in a flat vector, 0 elsewhere: ⟨V(G), G⟩ = Σ ‖G‖_*.
+
+    From the Gram matrix on the shorter side, in float64, a fifth of an SVD's time: singular values
+    below 1e-7 of the largest, which it cannot tell from zero, are left out.
+    """
     direction = np.zeros_like(vector)
     for where, shape in blocks:
-        u, s, wt = np.linalg.svd(vector[where].reshape(shape), full_matrices=False)
-        rounding = np.finfo(vector.dtype).eps * max(shape) * s.max(initial=0)
-        direction[where] = ((u * (s > rounding)) @ wt).ravel()
+        x = np.asarray(vector[where], np.float64).reshape(shape)
+        tall = x if shape[0] >= shape[1] else x.T
+        squares, w = np.linalg.eigh(tall.T @ tall)
+        kept = squares > SMALLEST**2 * squares.max(initial=0)
+        root = (w[:, kept] / np.sqrt(squares[kept])) @ w[:, kept].T
+        polar = tall @ root
+        direction[where] = (polar if shape[0] >= shape[1] else polar.T).ravel()
     return direction

@@ -37,7 +37,8 @@ def test_every_claim_is_in_exactly_one_line_of_the_table():
 
 
 def test_the_example_runs_and_law_and_simulation_agree():
-    code = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    section = README.read_text().partition("## Use it\n")[2].partition("\n## ")[0]
+    code = re.findall(r"```python\n(.*?)```", section, re.S)
     assert len(code) == 1
     names: dict = {}
     with jax.enable_x64(True):

@@ -142,7 +142,7 @@ def test_momentum_averages_the_noise_of_its_gradients():
 
 
 def test_with_steps_it_is_v_of_that_very_step():
-    """Momentum from zero: after t steps (1 − βᵗ) of the mean is there; Adagrad's first is a sign."""
+    """Momentum from zero has (1 − βᵗ) of the mean after t steps; Adagrad's first V is a sign."""
     _, mean, _ = explicit()
     found = step("momentum", beta1=0.5, steps=2, draws=600).numerator
     assert abs(found.mean - 0.75 * (mean @ mean)) < norm.isf(FALSE_ALARM / 2) * found.sem
