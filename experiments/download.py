@@ -20,6 +20,7 @@ from experiments.store import sha256, write_atomic
 READS: Mapping[str, tuple[str, ...]] = {  # the data sets of an experiment
     "steplaw": ("steplaw",),
     "onestep_network": ("fashion_mnist",),
+    "cnn_fashion": ("fashion_mnist",),
 }
 LARGEST = 30_000_000  # bytes of a file
 PATIENCE = 60  # seconds without any answer

@@ -14,12 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 import theory
-from experiments import checkpoints, curvature
+from experiments import checkpoints, curvature, network_laws
 from experiments.checkpoints import (
     INITIAL,
     NETWORKS,
@@ -29,10 +28,17 @@ from experiments.checkpoints import (
     loader,
     trained_checkpoints,
 )
-from experiments.curvature import NetworkHessian
 from experiments.errors import InputError
+from experiments.network_laws import one_step_laws
 from experiments.progress import Report, notice, progress
-from experiments.spec import Experiment, check_batches, check_positive, check_resolution, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_names,
+    check_positive,
+    check_resolution,
+    check_seed,
+)
 from experiments.store import Store
 from sim import data, estimate, network, optimum
 
@@ -86,11 +92,7 @@ def validate(spec: Spec) -> None:
             raise InputError(f"{name.replace('_', '-')} must be at least 2")
     if spec.line_octaves > MOST_OCTAVES:
         raise InputError(f"line-octaves must be at most {MOST_OCTAVES}")
-    if not spec.networks or len(set(spec.networks)) < len(spec.networks):
-        raise InputError("name each network once, and at least one")
-    for name in spec.networks:
-        if name not in NETWORKS:
-            raise InputError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
+    check_names("network", spec.networks, tuple(NETWORKS))
 
 
 def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
@@ -132,8 +134,10 @@ def _network(
         report(f"{name} checkpoint {k}, minibatches", recalled=recalled)
         asked = base | {"checkpoint": k, "batches": spec.batches, "draws": spec.gaussian_draws}
         laws, recalled = store.cell(
-            f"onestep_network-{name}-{k}-laws", asked, (*CODE, theory, curvature),
-            lambda point=point, key=key: _laws(spec, point(), jax.random.fold_in(key, 1)),
+            f"onestep_network-{name}-{k}-laws", asked, (*CODE, theory, curvature, network_laws),
+            lambda point=point, key=key: one_step_laws(
+                point(), spec.batches, spec.gaussian_draws, jax.random.fold_in(key, 1)
+            ),
         )  # fmt: skip
         report(f"{name} checkpoint {k}, laws", recalled=recalled)
         rows.append(xr.merge([state[["loss", "steps"]], measured, laws], join="exact"))
@@ -185,38 +189,6 @@ def _line_search(
         )  # fmt: skip
     except optimum.EdgeOptimum:
         return absent
-
-
-def _laws(spec: Spec, point: network.Point, key) -> xr.Dataset:
-    """The independent law and the Gaussian one; coordinates that never move (μ = σ = 0) drop out
-    of both, their curvature being zero as well."""
-    samples = point.gradients - point.mean
-    alive = np.flatnonzero(np.asarray((point.gradients != 0).any(0)))
-    mu = np.asarray(point.mean, np.float64)[alive]
-    sigma = np.asarray(jnp.sqrt((samples**2).mean(0)), np.float64)[alive]
-    hessian = NetworkHessian(point, alive)
-    batches = np.asarray(spec.batches, np.float64)
-    given = {"mu": mu, "hessian": hessian, "batch": batches}
-    independent = theory.one_step("sign", sigma=sigma, **given)
-    gaussian = theory.one_step(
-        "sign", **given, noise_samples=samples[:, alive], draws=spec.gaussian_draws, key=key
-    )
-    small = theory.small_batch(mu, sigma, hessian)
-    columns = {
-        "lr_independent": independent.lr_star,
-        "decrease_independent": independent.decrease,
-        "numerator_independent": independent.numerator,
-        "denominator_independent": independent.denominator,
-        "lr_gaussian": gaussian.lr_star,
-        "lr_gaussian_sem": gaussian.lr_star * gaussian.denominator_sem / gaussian.denominator,
-        "denominator_gaussian": gaussian.denominator,
-    }
-    scalars = {"b_noise": small.b_noise, "S": small.S, "trace": small.T, "regime": small.regime,
-               "alive": len(alive)}  # fmt: skip
-    return xr.Dataset(
-        {name: ("batch", values) for name, values in columns.items()} | scalars,
-        coords={"batch": list(spec.batches)},
-    )
 
 
 def _with_factors(measured: xr.Dataset) -> xr.Dataset:

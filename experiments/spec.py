@@ -47,6 +47,7 @@ NAMES = (
     "closure",
     "se_line",
     "momentum_runs",
+    "cnn_fashion",
 )
 
 

@@ -1,0 +1,111 @@
+"""Best learning rates of the runs of `cnn_fashion`, in four senses, with intervals.
+
+`further`: the seed paper's protocol, the largest decrease of the loss over K further steps after
+each run first has the target loss.  `target`: fewest steps to the target.  `fixed`: the largest
+decrease over K steps from one checkpoint, the same for all rates.  `one_step`: of one step of sign
+descent at that checkpoint, to second order.
+
+Replicate 0 is the mean over all rounds; each other leaves one out, and their spread is the
+jackknife's standard error.  An optimum at the end of its grid is none; it is marked.
+"""
+
+import numpy as np
+import xarray as xr
+
+from experiments.se_line import line_fits, peak_of
+from sim.best_lr import Best, best_lrs, jackknife
+from sim.estimate import Z95
+
+BROAD = 0.5  # a standard error of ln ε* above this is no optimum
+
+
+def replicates(values, axis: int = -1) -> np.ndarray:
+    """Means over rounds (last): of all, then of all but one each: (…, 1 + rounds)."""
+    values = np.moveaxis(np.asarray(values, float), axis, -1)
+    count = values.shape[-1]
+    left_out = [np.delete(values, r, -1).mean(-1) for r in range(count)]
+    return np.stack([values.mean(-1), *left_out], -1)
+
+
+def by_decrease(lrs, decrease_er) -> Best:
+    """The rate of the largest mean decrease (…, e, r): the parabola in ln ε of the decrease itself,
+    through the best grid point and its neighbours.
+
+    `best_lrs` takes the least of a positive value: exp(−decrease/largest).
+    """
+    decrease = np.asarray(decrease_er, float)
+    with np.errstate(invalid="ignore"):
+        largest = np.nanmax(np.where(np.isfinite(decrease), decrease, -np.inf), (-2, -1))
+        largest = np.where(largest > 0, largest, np.nan)[..., None, None]
+        value = np.exp(-decrease / largest)
+    return best_lrs(lrs, np.where(np.isfinite(value), value, np.inf))
+
+
+def optima(runs: xr.Dataset, fixed: xr.Dataset, one: xr.Dataset) -> xr.Dataset:
+    """ε* (`lr_hat`, NaN where there is none), the standard error of its logarithm, whether it lies
+    at an end of the grid or is too broad, by rule, sense, target and batch; the fewest steps."""
+    rules = [_of_rule(runs.sel(rule=rule), fixed.sel(rule=rule)) for rule in runs.rule.values]
+    whole = xr.concat(rules, "rule", join="exact", data_vars="all").assign_coords(rule=runs.rule)
+    single = _of_one_step(one).expand_dims(rule=["sign"], sense=["one_step"])
+    columns = [name for name in whole if "sense" in whole[name].dims]
+    both = xr.concat([whole[columns], single], "sense", join="outer", data_vars="all")
+    return both.assign(fewest=whole.fewest).transpose("rule", "sense", "target", "batch", ...)
+
+
+def _of_rule(runs: xr.Dataset, fixed: xr.Dataset) -> xr.Dataset:
+    lrs, places = runs.lr.values, ("target", "batch", "rate")
+    steps = replicates(runs.steps.transpose(*places, "round"))
+    gain = replicates((runs.before - runs.after).transpose(*places, "round"))
+    later = replicates((fixed.fixed_before - fixed.fixed_after).transpose(*places, "seed"))
+    to_target = best_lrs(lrs, steps)
+    found = {"further": by_decrease(lrs, gain), "target": to_target,
+             "fixed": by_decrease(lrs, later)}  # fmt: skip
+    rows = [_columns(best) for best in found.values()]
+    both = xr.concat(rows, "sense", data_vars="all").assign_coords(sense=list(found))
+    fewest = np.where(to_target.edge[..., None], np.nan, to_target.value_r)
+    both = both.assign(fewest=(("target", "batch", "replicate"), fewest))
+    return both.assign_coords(target=runs.target, batch=runs.batch)
+
+
+def _columns(best: Best) -> xr.Dataset:
+    broad = ~(best.log_lr_sem < BROAD) & ~best.edge & ~best.unreached
+    absent = best.edge | best.unreached | broad
+    columns = {"lr_hat": np.where(absent, np.nan, best.lr), "log_lr_sem": best.log_lr_sem,
+               "edge": best.edge, "broad": broad}  # fmt: skip
+    return xr.Dataset({name: (("target", "batch"), part) for name, part in columns.items()})
+
+
+def _of_one_step(one: xr.Dataset) -> xr.Dataset:
+    """ε* = E[V]ᵀG/E[VᵀHV]; none where E[V]ᵀG is not above zero by its interval."""
+    relative = one.one_lr_star_sem / one.one_lr_star_mean
+    rises = one.one_numerator_mean <= Z95 * one.one_numerator_sem
+    broad = ~rises & ~(relative < BROAD)
+    return xr.Dataset({
+        "lr_hat": one.one_lr_star_mean.where(~rises & ~broad), "log_lr_sem": relative.where(~rises),
+        "edge": xr.zeros_like(rises), "broad": broad,
+    })  # fmt: skip
+
+
+def lines(found: xr.Dataset) -> xr.Dataset:
+    """The line of steps against samples to each target, 1/S = 1/S_min − B_noise/E, and where
+    ε*(B) peaks, by sense (NaN where it has no peak inside)."""
+    batch = found.batch.values.astype(float)
+    rows = []
+    for steps in found.fewest.transpose("rule", "target", "batch", "replicate").values.reshape(
+        -1, *found.fewest.transpose("rule", "target", "batch", "replicate").shape[2:]
+    ):
+        fits = line_fits(batch, steps)
+        noise = np.log([one.value["B_noise"] for one in fits])
+        rows.append((fits[0].value["S_min"], np.exp(noise[0]), float(jackknife(noise)),
+                     fits[0].chi2, fits[0].dof))  # fmt: skip
+    shape = (found.sizes["rule"], found.sizes["target"])
+    names = ("s_min", "b_noise_line", "b_noise_line_sem", "line_chi2", "line_dof")
+    columns = {
+        name: (("rule", "target"), np.reshape(column, shape))
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    peak = xr.apply_ufunc(
+        lambda lr: np.exp(peak_of(np.log(batch), np.log(lr))), found.lr_hat,
+        input_core_dims=[["batch"]], vectorize=True,
+    )  # fmt: skip
+    return xr.Dataset(columns).assign(b_peak=peak)
