@@ -6,10 +6,10 @@ population of every measurement at a checkpoint.  All learning rates of a round 
 parameters and minibatches.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import xarray as xr
@@ -18,11 +18,11 @@ from sim import data, descent, nets, train_grid
 from sim.measure import Population
 
 DATASET = "fashion_mnist"
-RULES: Mapping[str, Mapping[str, float]] = {
+RULES: Mapping[str, Mapping[str, Any]] = {
     "adam": {"beta1": 0.9, "beta2": 0.999},
     "sign": {},  # Adam with β1 = β2 = 0
 }
-CODE = (data, nets, train_grid)
+GROWTH = 0.08  # of the steps so far, from look to look
 
 
 class Net(NamedTuple):
@@ -37,8 +37,8 @@ class Loaded(NamedTuple):
     """`losses(params, inputs, labels)`, `init(key)` → params, `apply(params, inputs)`, the data."""
 
     losses: descent.Losses
-    init: object
-    apply: object
+    init: Callable[[Any], Any]
+    apply: Callable[[Any, Any], Any]
     data: descent.Data
 
 
@@ -58,8 +58,8 @@ def loader(net: Net, seed: int, data_dir: Path | None):
         def init(key):
             return model.init(key, train.inputs[:1])
 
-        losses = descent.CrossEntropy(model.apply)
-        return Loaded(losses, init, model.apply, descent.Data(train, evaluation))
+        apply: Any = model.apply
+        return Loaded(descent.CrossEntropy(apply), init, apply, descent.Data(train, evaluation))
 
     return load
 
@@ -81,6 +81,3 @@ def runs(loaded: Loaded, rule: str, batch: int, lrs, targets, steps: int, k: int
             "diverged": ("rate", grid.diverged_es[:, 0]),
         }
     )
-
-
-GROWTH = 0.08  # of the steps so far, from look to look
