@@ -7,6 +7,7 @@ at a time, squared and added up.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ from jax import Array, lax
 from sim.use_rules import Product, Rows, as_product, as_rows, product
 from sim.uses import Program, Use, Values, evaluate, pulled_back
 
-FORMED_AT_ONCE = 2**20  # numbers: gradients of a few samples that stay in cache
+FORMED_AT_ONCE = 2**19  # numbers: gradients of a few samples, and what they are made of, in cache
 REARRANGEMENTS = ("reshape", "transpose", "squeeze", "slice", "rev", "convert_element_type", "copy")
 
 
@@ -87,14 +88,14 @@ def moment_sums(program: Program, settled: Values, leaves: Sequence, activations
     square = [jnp.zeros_like(leaf) for leaf in leaves]
     norms2 = jnp.zeros(jax.tree.leaves(deltas)[0].shape[0], leaves[0].dtype)
     for component in components(program):
-        found = _component_sums(program, component, settled, leaves, activations, deltas)
+        found = component_sums(program, component, settled, leaves, activations, deltas)
         for i, t, s in zip(component.leaves, found.total, found.square, strict=True):
             total[i], square[i] = t.astype(total[i].dtype), s.astype(square[i].dtype)
         norms2 = norms2 + found.norms2
     return Sums(total, square, norms2)
 
 
-def _component_sums(program, component, settled, leaves, activations, deltas) -> Sums:
+def component_sums(program, component, settled, leaves, activations, deltas) -> Sums:
     own = [leaves[i] for i in component.leaves]
     operands, pull = jax.vjp(operands_of(program, component, settled), own)
     if _rearranged(program, component):
@@ -148,15 +149,21 @@ def _operand_gradients(use: Use, settled: Values, a, d) -> list:
 
 def _product_sums(form: Product, a, d) -> Sums:
     """Of a lone matrix product: A (b, g, t, k) and D (b, c, g, t, o) → (g, k, o), restored."""
-    a, d = jax.vmap(form.rows)(a), jax.vmap(jax.vmap(form.columns))(d)
-    if a.shape[2] == 1:
-        found = _one_position(a[:, :, 0], d[:, :, :, 0])
+    rows, columns = jax.vmap(form.rows), jax.vmap(jax.vmap(form.columns))
+    _, g, t, k = jax.eval_shape(rows, a).shape
+    if t == 1:
+        found = _one_position(rows(a)[:, :, 0], columns(d)[:, :, :, 0])
     else:
-        size = a.shape[1] * a.shape[3] * d.shape[-1]
-        found = _added_up(
-            lambda sample: [jax.vmap(lambda row: product(sample[0], row))(sample[1])], (a, d), size
-        )
+        o = jax.eval_shape(columns, d).shape[-1]
+        found = _added_up(partial(_positions_summed, form), (a, d), g * k * (o + t))
     return Sums([form.restored(found.total[0])], [form.restored(found.square[0])], found.norms2)
+
+
+def _positions_summed(form: Product, sample) -> list[Array]:
+    """The gradients (c, g, k, o) of one sample."""
+    a, d = sample
+    rows = form.rows(a)
+    return [jax.vmap(lambda row: product(rows, form.columns(row)))(d)]
 
 
 def _one_position(a, d) -> Sums:
