@@ -1,6 +1,6 @@
 """A model of one's own measured, against all its per-sample gradients and its explicit Hessian."""
 
-from functools import cache, partial
+from functools import cache
 
 import flax.linen as nn
 import jax
@@ -269,41 +269,6 @@ def test_the_distributions_scalars_are_free_of_bias_and_the_populations_are_not(
 def test_few_directions_leave_no_replicate_of_the_jackknife_empty():
     for one in repeated()[0]:
         assert np.isfinite(one.noise_curvature.distribution.sem)
-
-
-# What is refused
-
-_, PARAMS, (INPUTS, LABELS) = case("dense")
-refuse = partial(measure_network, key=KEY, groups=4)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"samples": (INPUTS * np.nan, LABELS)}, "samples must be finite"),
-        ({"samples": (INPUTS[:0], LABELS[:0])}, "at least 1 samples"),
-        ({"samples": (INPUTS[:7], LABELS[:7])}, "at least 8 samples"),
-        ({"samples": (INPUTS, LABELS[:5])}, "of one length"),
-        ({"samples": LABELS}, "windows of tokens must be one array"),
-        ({"samples": (INPUTS,)}, "must be .inputs, labels."),
-        ({"samples": (INPUTS, LABELS + 1)}, "labels must lie in 0 … 2"),
-        ({"samples": (INPUTS, LABELS - 1)}, "labels must lie in 0 … 2"),
-        ({"samples": (INPUTS, LABELS * 1.0)}, "labels must be whole numbers"),
-        ({"samples": (INPUTS, np.stack([LABELS, LABELS], 1))}, "does not go with labels"),
-        ({"params": jax.tree.map(lambda x: x * np.nan, PARAMS)}, "params must be finite"),
-        ({"params": jax.tree.map(lambda x: x.astype(jnp.int32), PARAMS)}, "params must be all"),
-        ({"groups": 3}, "groups must be a whole number, at least 4"),
-        ({"groups": 4.5}, "groups must be a whole number"),
-        ({"draws": 1}, "draws must be a whole number, at least 2"),
-        ({"samples": (INPUTS * 1e300, LABELS)}, "gradients must be finite"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else ",".join(value),
-)
-def test_what_is_malformed_is_named_in_one_line(change, named):
-    given = {"apply": APPLY["dense"], "params": PARAMS, "samples": (INPUTS, LABELS)}
-    with pytest.raises(ValueError, match=named) as caught:
-        refuse(**(given | change))
-    assert "\n" not in str(caught.value)
 
 
 # What laws take
