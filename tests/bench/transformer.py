@@ -48,7 +48,8 @@ def main(samples: int) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - start, "peak_mb": peak_mb(), "before_mb": before,
         "parameters": found.mu.size, "samples": found.count,
-        "b_simple": found.b_simple.population.mean, "b_noise": found.b_noise.population.mean,
+        "b_simple": found.b_simple.population.mean,
+        "gradient_curvature": found.gradient_curvature.population.mean,
     }  # fmt: skip
 
 
