@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.bench import flat, grid, memory, sign, training
+from tests.bench import flat, grid, memory, moments, sign, training
 from tests.bench.limits import limits, seconds_at_limit
 from tests.bench.timing import interleaved, ratios, spread
 
@@ -19,9 +19,10 @@ class Sizes(NamedTuple):
     training: tuple[tuple[str, int, int], ...] = (  # net, batch size, steps of a cell
         ("CNN", 64, 40), ("MLP", 64, 200), ("MLP", 8, 400),
     )  # fmt: skip
+    images: int = 512
 
 
-TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),))
+TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),), 64)
 
 
 def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
@@ -40,6 +41,11 @@ def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
             training, training.job(net, batch, steps)
         )
         for net, batch, steps in sizes.training
+    } | {
+        f"{what}, CNN, {sizes.images} images": (moments, moments.job(sizes.images, kind))
+        for what, kind in (
+            ("second moments of gradients", "second"), ("exact Hessian diagonal", "diagonal")
+        )
     }  # fmt: skip
     found = limits(sizes.limit, rounds)
     rows = [_row(name, module, job, found, rounds) for name, (module, job) in jobs.items()]
