@@ -20,7 +20,13 @@ from experiments.progress import Report, progress
 from experiments.run_cells import GROUPS, measured
 from experiments.run_problems import KINDS
 from experiments.run_rules import RULES
-from experiments.spec import Experiment, check_batches, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_groups,
+    check_names,
+    check_seed,
+)
 from experiments.store import Store
 from sim.best_lr import best_lrs, jackknife
 from theory import closure, closure_rules, closure_sign, closure_step, mehler, moments
@@ -62,18 +68,13 @@ def validate(spec: Spec) -> None:
     check_seed(spec.seed)
     if any(4 * b != c for b, c in zip(spec.batches, spec.batches[1:], strict=False)):
         raise InputError("each batch size must be four times the one before")
-    for kind, chosen, known in (
-        ("problem", spec.problems, KINDS), ("rule", spec.rules, set(RULES) & set(MAKERS)),
-    ):  # fmt: skip
-        if not chosen or len(set(chosen)) < len(chosen):
-            raise InputError(f"name each {kind} once, and at least one")
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
+    check_names("problem", spec.problems, KINDS)
+    check_names("rule", spec.rules, sorted(set(RULES) & set(MAKERS)))
     if not 1 < spec.ratio <= 1.5:
         raise InputError(f"ratio must be above 1 and at most 1.5, not {spec.ratio}")
-    if spec.seeds < 2 * GROUPS or spec.seeds % GROUPS:
-        raise InputError(f"seeds must be a multiple of {GROUPS} above it, not {spec.seeds}")
+    check_groups(spec.seeds, GROUPS)
+    if spec.seeds == GROUPS:
+        raise InputError(f"seeds must be more than {GROUPS}")
     for name, values, way in (("targets", spec.targets, -1), ("horizons", spec.horizons, 1)):
         if not values or min(values) <= 0 or (way * np.diff(values) <= 0).any():
             raise InputError(f"{name} must be positive and in order: {list(values)}")

@@ -20,7 +20,7 @@ from experiments.errors import InputError
 from experiments.momentum_predictions import KINDS, PLAIN, predicted
 from experiments.progress import Report, progress
 from experiments.run_problems import KINDS as PROBLEMS
-from experiments.spec import Experiment, check_batches, check_seed
+from experiments.spec import Experiment, check_batches, check_groups, check_names, check_seed
 from experiments.store import Store
 from sim import Quadratic, best_lr, trajectory, warm
 from sim import quadratic as q
@@ -63,19 +63,14 @@ def validate(spec: Spec) -> None:
     check_batches(spec.batches)
     check_batches(spec.batches_beta2)
     check_seed(spec.seed)
-    if not spec.problems or len(set(spec.problems)) < len(spec.problems):
-        raise InputError("name each problem once, and at least one")
-    for name in spec.problems:
-        if name not in PROBLEMS:
-            raise InputError(f"unknown problem {name!r}; known: {', '.join(PROBLEMS)}")
+    check_names("problem", spec.problems, PROBLEMS)
     if not spec.betas or not all(0 < beta < 1 for beta in spec.betas):
         raise InputError(f"betas must lie between 0 and 1: {list(spec.betas)}")
     if not spec.horizons or spec.horizons[0] < 1 or not (np.diff(spec.horizons) > 0).all():
         raise InputError(f"horizons must be at least 1 and increase: {list(spec.horizons)}")
     if not spec.targets or not all(0 < target < 1 for target in spec.targets):
         raise InputError(f"targets must lie between 0 and 1: {list(spec.targets)}")
-    if spec.seeds < GROUPS or spec.seeds % GROUPS:
-        raise InputError(f"seeds must be a multiple of {GROUPS}, not {spec.seeds}")
+    check_groups(spec.seeds, GROUPS)
     if spec.longest < 1:
         raise InputError("a run has at least one step")
 

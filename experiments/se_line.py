@@ -24,7 +24,7 @@ from experiments.flow_scales import Means, dense_covariance, flow_scales
 from experiments.greedy_sgd import greedy_sgd
 from experiments.progress import Report, progress
 from experiments.run_problems import KINDS
-from experiments.spec import Experiment, check_batches, check_seed
+from experiments.spec import Experiment, check_batches, check_groups, check_names, check_seed
 from experiments.store import Store
 from sim import Quadratic, best_lr, trajectory
 from sim import quadratic as q
@@ -75,16 +75,11 @@ PRESETS = {
 def validate(spec: Spec) -> None:
     check_batches(spec.batches)
     check_seed(spec.seed)
-    if not spec.problems or len(set(spec.problems)) < len(spec.problems):
-        raise InputError("name each problem once, and at least one")
-    for name in spec.problems:
-        if name not in KINDS:
-            raise InputError(f"unknown problem {name!r}; known: {', '.join(KINDS)}")
+    check_names("problem", spec.problems, KINDS)
     falling = all(a > b for a, b in zip((1.0, *spec.targets), (*spec.targets, 0.0), strict=True))
     if not spec.targets or not falling:
         raise InputError(f"targets must fall, between 1 and 0: {list(spec.targets)}")
-    if spec.seeds < GROUPS or spec.seeds % GROUPS:
-        raise InputError(f"seeds must be a multiple of {GROUPS}, not {spec.seeds}")
+    check_groups(spec.seeds, GROUPS)
     if spec.shortest < 1 or spec.longest < 1:
         raise InputError("a run has at least one step")
 

@@ -104,6 +104,12 @@ def check_names(kind: str, chosen: Collection[str], known: Collection[str]) -> N
             raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
 
 
+def check_groups(seeds: int, groups: int) -> None:
+    """Seeds must fall into so many groups of one size, for a jackknife over groups."""
+    if seeds < groups or seeds % groups:
+        raise InputError(f"seeds must be a multiple of {groups}, not {seeds}")
+
+
 def check_seed(seed: int) -> None:
     """Seeds are counted from 0."""
     if not 0 <= seed <= LARGEST:

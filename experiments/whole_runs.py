@@ -23,7 +23,14 @@ from experiments.run_peaks import T95, drift, peak
 from experiments.run_problems import KINDS
 from experiments.run_rules import RULES
 from experiments.run_valleys import wide_best
-from experiments.spec import Experiment, check_batches, check_positive, check_seed
+from experiments.spec import (
+    Experiment,
+    check_batches,
+    check_groups,
+    check_names,
+    check_positive,
+    check_seed,
+)
 from experiments.store import Store
 
 BLOCK = 4  # batch sizes in a cell
@@ -69,23 +76,17 @@ def validate(spec: Spec) -> None:
     check_batches(spec.batches)
     check_seed(spec.seed)
     check_positive(branch_loss=spec.branch_loss, branch_batch=spec.branch_batch)
-    for kind, chosen, known in (
-        ("problem", spec.problems, KINDS), ("rule", spec.rules, RULES),
-        ("more-problem", spec.more_problems, KINDS), ("more-rule", spec.more_rules, RULES),
-    ):  # fmt: skip
-        if len(set(chosen)) < len(chosen):
-            raise InputError(f"name each {kind} once")
-        for name in chosen:
-            if name not in known:
-                raise InputError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
-    if not spec.problems or not spec.rules:
-        raise InputError("name at least one problem and one rule")
+    check_names("problem", spec.problems, KINDS)
+    check_names("rule", spec.rules, RULES)
+    if spec.more_problems:
+        check_names("more-problem", spec.more_problems, KINDS)
+    if spec.more_rules:
+        check_names("more-rule", spec.more_rules, RULES)
     if set(spec.rules) & set(spec.more_rules) or not set(spec.more_problems) <= set(spec.problems):
         raise InputError("more-rules must be other rules, more-problems among the problems")
     if not 1 < spec.ratio <= 1.5:
         raise InputError(f"ratio must be above 1 and at most 1.5, not {spec.ratio}")
-    if spec.seeds < 2 * GROUPS or spec.seeds % (2 * GROUPS):
-        raise InputError(f"seeds must be a multiple of {2 * GROUPS}, not {spec.seeds}")
+    check_groups(spec.seeds, 2 * GROUPS)
     for name, values, sign in (
         ("targets", spec.targets, -1), ("horizons", spec.horizons, 1), ("after", spec.after, 1),
     ):  # fmt: skip

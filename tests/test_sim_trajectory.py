@@ -7,19 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sim import Quadratic, trajectory
 from sim import quadratic as q
+from sim import trajectory
 from sim.trajectory import run_grid
+from tests.run_problem import dense_problem
 
 KEY = jax.random.key(3)
 D = 6
-RNG = np.random.default_rng(1)
-ROOT = RNG.normal(size=(D, D))
-PROBLEM = Quadratic(
-    jnp.asarray(ROOT @ ROOT.T / D + 0.1 * np.eye(D), jnp.float32),
-    jnp.asarray(RNG.normal(size=D), jnp.float32),
-    jnp.full(D, 0.5, jnp.float32),
-)
+PROBLEM = dense_problem(D)
 GRID: dict[str, Any] = {
     "batches": [1, 4],
     "lrs": [0.01, 0.03, 0.1],
@@ -96,7 +91,7 @@ def test_without_noise_weight_decay_shrinks_what_the_gradient_leaves():
 
 
 def test_runs_go_on_from_where_others_stood():
-    begin = np.asarray(RNG.normal(size=(4, D)), np.float32)
+    begin = np.asarray(np.random.default_rng(2).normal(size=(4, D)), np.float32)
     grid = run_grid("sgd", PROBLEM, **{**GRID, "steps": [1], "lrs": [1e-9]}, start=begin, key=KEY)
     hessian = np.asarray(PROBLEM.hessian, float)
     losses = 0.5 * np.einsum("si,ij,sj->s", begin, hessian, begin)

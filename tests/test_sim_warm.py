@@ -1,24 +1,17 @@
 """Runs from a stationary state: against a plain loop, and one step against the one-step law."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sim import Quadratic
 from sim import quadratic as q
 from sim.rules import make_rule
 from sim.warm import run_warm
+from tests.run_problem import dense_problem
 
 KEY = jax.random.key(3)
 D = 5
-RNG = np.random.default_rng(1)
-ROOT = RNG.normal(size=(D, D))
-PROBLEM = Quadratic(
-    jnp.asarray(ROOT @ ROOT.T / D + 0.1 * np.eye(D), jnp.float32),
-    jnp.asarray(RNG.normal(size=D), jnp.float32),
-    jnp.full(D, 0.5, jnp.float32),
-)
+PROBLEM = dense_problem(D)
 GIVEN = {"steps": [1, 4], "seeds": 4, "groups": 2, "key": KEY}
 
 
