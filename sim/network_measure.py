@@ -24,6 +24,7 @@ from sim.network_scales import nuclear_scale, sgd_curvatures, sign_curvatures
 from sim.noise_forms import noise_forms
 from sim.noise_scales import Groups, Histogram, Measured, NormScale, euclidean, histogram, l1_scale
 from sim.parameter_blocks import matrices
+from sim.relu_diagonal import relu_diagonal
 from sim.sample_losses import (
     ModelLoss,
     Stream,
@@ -143,8 +144,6 @@ def measure_network(
     if piecewise_linear:
         if loss is not cross_entropy:
             raise ValueError("piecewise_linear=True needs the default loss, the cross-entropy")
-        from sim.relu_diagonal import relu_diagonal
-
         diagonal = relu_diagonal(apply, params)
     return measure_loss(
         ModelLoss(apply, loss), params, tuple(samples), key=key, groups=groups, draws=draws,
