@@ -8,8 +8,8 @@ that are not Gaussian (`claims_nongaussian`), from how rival laws fit (`claims_r
 what Step Law says of published language-model runs (`claims_steplaw`) and what these say of the
 learning rate at a given batch size (`claims_steplaw_batch`,
 `claims_steplaw_curve`), and from what whole runs do
-(`claims_whole_runs`) and how well they are predicted (`claims_closure`), and of how good the advice
-is (`claims_advice`).
+(`claims_whole_runs`) and how well they are predicted (`claims_closure`), from the seed paper's CNN
+(`claims_cnn`), and of how good the advice is (`claims_advice`).
 """
 
 import json
@@ -23,6 +23,7 @@ import xarray as xr
 from experiments.claim import Absent, Claim
 from experiments.claims_advice import ADVICE_CLAIMS
 from experiments.claims_closure import CLOSURE_CLAIMS
+from experiments.claims_cnn import CNN_CLAIMS
 from experiments.claims_correlated_peak import CORRELATED_PEAK_CLAIMS
 from experiments.claims_law_errors import LAW_ERROR_CLAIMS
 from experiments.claims_momentum_runs import MOMENTUM_RUNS_CLAIMS
@@ -60,6 +61,7 @@ def all_claims() -> tuple[Claim, ...]:
         *CLOSURE_CLAIMS,
         *SE_LINE_CLAIMS,
         *MOMENTUM_RUNS_CLAIMS,
+        *CNN_CLAIMS,
         *STEPLAW_BATCH_CLAIMS,
         *STEPLAW_CURVE_CLAIMS,
         *ADVICE_CLAIMS,
