@@ -120,7 +120,8 @@ def plain(job: Job):
     images, labels = jnp.asarray(job.images), jnp.asarray(job.labels, jnp.int32)
 
     def total(p, x, y):
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(CNN().apply(p, x)), y[:, None], axis=1)
+        logits = jax.vmap(outputs, (None, 0))(p, x)
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
         return -chosen.sum()
 
     @jax.jit
