@@ -90,14 +90,8 @@ def lines(found: xr.Dataset) -> xr.Dataset:
     """The line of steps against samples to each target, 1/S = 1/S_min − B_noise/E, and where
     ε*(B) peaks, by sense (NaN where it has no peak inside)."""
     batch = found.batch.values.astype(float)
-    rows = []
-    for steps in found.fewest.transpose("rule", "target", "batch", "replicate").values.reshape(
-        -1, *found.fewest.transpose("rule", "target", "batch", "replicate").shape[2:]
-    ):
-        fits = line_fits(batch, steps)
-        noise = np.log([one.value["B_noise"] for one in fits])
-        rows.append((fits[0].value["S_min"], np.exp(noise[0]), float(jackknife(noise)),
-                     fits[0].chi2, fits[0].dof))  # fmt: skip
+    steps = found.fewest.transpose("rule", "target", "batch", "replicate").values
+    rows = [_line(batch, some) for some in steps.reshape(-1, *steps.shape[2:])]
     shape = (found.sizes["rule"], found.sizes["target"])
     names = ("s_min", "b_noise_line", "b_noise_line_sem", "line_chi2", "line_dof")
     columns = {
@@ -109,3 +103,14 @@ def lines(found: xr.Dataset) -> xr.Dataset:
         input_core_dims=[["batch"]], vectorize=True,
     )  # fmt: skip
     return xr.Dataset(columns).assign(b_peak=peak)
+
+
+def _line(batch, steps_br) -> tuple:
+    """S_min, B_noise, the standard error of its logarithm, χ² and degrees of freedom; NaN where no
+    batch size has fewest steps."""
+    if not np.isfinite(steps_br).all(1).any():
+        return np.nan, np.nan, np.nan, np.nan, -2
+    fits = line_fits(batch, steps_br)
+    noise = np.log([one.value["B_noise"] for one in fits])
+    first = fits[0]
+    return (first.value["S_min"], np.exp(noise[0]), float(jackknife(noise)), first.chi2, first.dof)
