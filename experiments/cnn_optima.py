@@ -3,7 +3,7 @@
 `further`: the seed paper's protocol, the largest decrease of the loss over K further steps after
 each run first has the target loss.  `target`: fewest steps to the target.  `fixed`: the largest
 decrease over K steps from one checkpoint, the same for all rates.  `one_step`: of one step of sign
-descent at that checkpoint, to second order.
+descent at that checkpoint, to second order, where that is among the rules.
 
 Replicate 0 is the mean over all rounds; each other leaves one out, and their spread is the
 jackknife's standard error.  An optimum at the end of its grid is none; it is marked.
@@ -46,6 +46,8 @@ def optima(runs: xr.Dataset, fixed: xr.Dataset, one: xr.Dataset) -> xr.Dataset:
     at an end of the grid or is too broad, by rule, sense, target and batch; the fewest steps."""
     rules = [_of_rule(runs.sel(rule=rule), fixed.sel(rule=rule)) for rule in runs.rule.values]
     whole = xr.concat(rules, "rule", join="exact", data_vars="all").assign_coords(rule=runs.rule)
+    if "sign" not in runs.rule.values:
+        return whole.transpose("rule", "sense", "target", "batch", ...)
     single = _of_one_step(one).expand_dims(rule=["sign"], sense=["one_step"])
     columns = [name for name in whole if "sense" in whole[name].dims]
     both = xr.concat([whole[columns], single], "sense", join="outer", data_vars="all")
