@@ -6,17 +6,21 @@ decrease over K steps from one checkpoint, the same for all rates.  `one_step`: 
 descent at that checkpoint, to second order, where that is among the rules.
 
 Replicate 0 is the mean over all rounds; each other leaves one out, and their spread is the
-jackknife's standard error.  An optimum at the end of its grid is none; it is marked.
+jackknife's standard error.  An optimum at the end of its grid is none; it is marked, and the end
+is kept.
 """
 
 import numpy as np
 import xarray as xr
 
+from experiments.least_squares import model_of
 from experiments.se_line import line_fits, peak_of
 from sim.best_lr import Best, best_lrs, jackknife
 from sim.estimate import Z95
+from theory.rivals import RIVALS
 
 BROAD = 0.5  # a standard error of ln ε* above this is no optimum
+FORMS = ("surge", "half", "saturating")  # of the paper's Fig. 2: Theorem 3, and eq. (24) twice
 
 
 def replicates(values, axis: int = -1) -> np.ndarray:
@@ -43,7 +47,8 @@ def by_decrease(lrs, decrease_er) -> Best:
 
 def optima(runs: xr.Dataset, fixed: xr.Dataset, one: xr.Dataset) -> xr.Dataset:
     """ε* (`lr_hat`, NaN where there is none), the standard error of its logarithm, whether it lies
-    at an end of the grid or is too broad, by rule, sense, target and batch; the fewest steps."""
+    at an end of the grid (`lr_end`) or is too broad, by rule, sense, target and batch; the fewest
+    steps."""
     rules = [_of_rule(runs.sel(rule=rule), fixed.sel(rule=rule)) for rule in runs.rule.values]
     whole = xr.concat(rules, "rule", join="exact", data_vars="all").assign_coords(rule=runs.rule)
     if "sign" not in runs.rule.values:
@@ -60,20 +65,27 @@ def _of_rule(runs: xr.Dataset, fixed: xr.Dataset) -> xr.Dataset:
     gain = replicates((runs.before - runs.after).transpose(*places, "round"))
     later = replicates((fixed.fixed_before - fixed.fixed_after).transpose(*places, "seed"))
     to_target = best_lrs(lrs, steps)
-    found = {"further": by_decrease(lrs, gain), "target": to_target,
-             "fixed": by_decrease(lrs, later)}  # fmt: skip
-    rows = [_columns(best) for best in found.values()]
+    found = {"further": (by_decrease(lrs, gain), -gain), "target": (to_target, steps),
+             "fixed": (by_decrease(lrs, later), -later)}  # fmt: skip
+    rows = [_columns(best, _end(lrs, cost[..., 0])) for best, cost in found.values()]
     both = xr.concat(rows, "sense", data_vars="all").assign_coords(sense=list(found))
     fewest = np.where(to_target.edge[..., None], np.nan, to_target.value_r)
     both = both.assign(fewest=(("target", "batch", "replicate"), fewest))
     return both.assign_coords(target=runs.target, batch=runs.batch)
 
 
-def _columns(best: Best) -> xr.Dataset:
+def _end(lrs, cost_e) -> np.ndarray:
+    """The end of the grid to which the least cost (…, e) is nearer."""
+    best = np.where(np.isfinite(cost_e), cost_e, np.inf).argmin(-1)
+    return np.where(2 * best < len(lrs) - 1, lrs[0], lrs[-1])
+
+
+def _columns(best: Best, end: np.ndarray) -> xr.Dataset:
     broad = ~(best.log_lr_sem < BROAD) & ~best.edge & ~best.unreached
     absent = best.edge | best.unreached | broad
     columns = {"lr_hat": np.where(absent, np.nan, best.lr), "log_lr_sem": best.log_lr_sem,
-               "edge": best.edge, "broad": broad}  # fmt: skip
+               "edge": best.edge, "lr_end": np.where(best.edge, end, np.nan),
+               "broad": broad}  # fmt: skip
     return xr.Dataset({name: (("target", "batch"), part) for name, part in columns.items()})
 
 
@@ -85,12 +97,13 @@ def _of_one_step(one: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({
         "lr_hat": one.one_lr_star_mean.where(~rises & ~broad), "log_lr_sem": relative.where(~rises),
         "edge": xr.zeros_like(rises), "broad": broad,
+        "lr_end": xr.full_like(one.one_lr_star_mean, np.nan),
     })  # fmt: skip
 
 
 def lines(found: xr.Dataset) -> xr.Dataset:
-    """The line of steps against samples to each target, 1/S = 1/S_min − B_noise/E, and where
-    ε*(B) peaks, by sense (NaN where it has no peak inside)."""
+    """The line of steps against samples to each target, 1/S = 1/S_min − B_noise/E; where ε*(B)
+    peaks, by sense (NaN where it has no peak inside); and the scales of the paper's curves."""
     batch = found.batch.values.astype(float)
     steps = found.fewest.transpose("rule", "target", "batch", "replicate").values
     rows = [_line(batch, some) for some in steps.reshape(-1, *steps.shape[2:])]
@@ -104,7 +117,8 @@ def lines(found: xr.Dataset) -> xr.Dataset:
         lambda lr: np.exp(peak_of(np.log(batch), np.log(lr))), found.lr_hat,
         input_core_dims=[["batch"]], vectorize=True,
     )  # fmt: skip
-    return xr.Dataset(columns).assign(b_peak=peak)
+    whole = xr.Dataset(columns).assign(b_peak=peak)
+    return whole.assign(eps_max_paper=paper_scales(found.lr_hat, whole.b_noise_line))
 
 
 def _line(batch, steps_br) -> tuple:
@@ -116,3 +130,22 @@ def _line(batch, steps_br) -> tuple:
     noise = np.log([one.value["B_noise"] for one in fits])
     first = fits[0]
     return (first.value["S_min"], np.exp(noise[0]), float(jackknife(noise)), first.chi2, first.dof)
+
+
+def paper_scales(lr_hat: xr.DataArray, b_noise: xr.DataArray) -> xr.DataArray:
+    """ε_max of each of `FORMS`, by rule, sense and target, as the paper takes it: the mean over
+    batch sizes of ε* over the law at ε_max = 1, with the line's B_noise.
+
+    Of Theorem 3: ⟨ε*/2 (√(B_noise/B) + √(B/B_noise))⟩.  NaN without an optimum or B_noise.
+    Source: Li et al. 2024 (2405.14578), eq. (23) and (24).
+    """
+    batch = lr_hat.batch.values.astype(float)
+
+    def shapes(noise: float) -> np.ndarray:
+        at = np.log([1.0, noise])
+        return np.exp([model_of(RIVALS[form], batch).log(at) for form in FORMS])
+
+    shape = xr.apply_ufunc(
+        shapes, b_noise, output_core_dims=[["form", "batch"]], vectorize=True
+    ).assign_coords(form=list(FORMS), batch=lr_hat.batch)
+    return (lr_hat / shape).mean("batch")

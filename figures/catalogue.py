@@ -4,6 +4,11 @@ from collections.abc import Mapping
 
 from figures import (
     closure,
+    cnn_gaussian,
+    cnn_laws,
+    cnn_noise_scales,
+    cnn_optima,
+    cnn_paper,
     correlated_peak,
     existence,
     horizon_trap,
@@ -61,5 +66,10 @@ FIGURES: Mapping[str, Entry] = {
         closure,
         momentum_runs,
         se_line,
+        cnn_paper,
+        cnn_optima,
+        cnn_noise_scales,
+        cnn_gaussian,
+        cnn_laws,
     )
 }

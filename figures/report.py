@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from figures import network, quadratics, ratios, residuals
+from figures import cnn, network, quadratics, ratios, residuals
 from figures.entry import Entry
 from figures.report_claims import claim_tables, counts
+from figures.report_cnn import law_table
 from figures.report_derivations import derivation_sections
 from figures.report_networks import network_table
 from figures.report_prose import prose
@@ -41,12 +42,18 @@ def page(
     missing: Sequence[str] = (),
 ) -> str:
     """The report as HTML; `missing` says in plain lines what could not be drawn."""
+    own = [one for one in pictures if one.entry.experiment == cnn.EXPERIMENT]
+    rest = [one for one in pictures if one.entry.experiment != cnn.EXPERIMENT]
+    lacking = [line for line in missing if line.startswith("figure cnn_")]
+    others = [line for line in missing if line not in lacking]
     return Template((HERE / "report.html").read_text("utf-8")).substitute(
         style=(HERE / "report.css").read_text("utf-8"),
         answer=prose(answer(datasets, claims)),
         claims=claim_tables(claims),
-        figures="\n".join([*map(_picture, pictures), *map(_absent, missing)]),
+        figures="\n".join([*map(_picture, rest), *map(_absent, others)]),
         networks=network_table(datasets.get("onestep_network")),
+        cnn="\n".join([*map(_picture, own), *map(_absent, lacking)]),
+        cnn_laws=law_table(datasets.get(cnn.EXPERIMENT)),
         rules=rule_table(),
         derivations=derivation_sections(),
         provenance=provenance_lists(datasets),

@@ -4,6 +4,7 @@ from typing import Any
 
 import advice_datasets
 import closure_datasets
+import cnn_datasets
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -124,6 +125,7 @@ MADE_UP = {
     "closure": closure_datasets.closure,
     "se_line": run_datasets.se_line,
     "momentum_runs": run_datasets.momentum_runs,
+    "cnn_fashion": cnn_datasets.cnn,
 }
 
 
@@ -149,6 +151,8 @@ def small(figure: str) -> xr.Dataset:
         return rules_datasets.rules(("sign",), ("dense_shaped",))
     if figure.startswith("steplaw"):
         return made_up("steplaw")
+    if figure.startswith("cnn"):
+        return cnn_datasets.cnn().isel(target=[0])
     if figure.startswith("rivals"):
         return rival_datasets.rivals(("digits_mlp",))
     if FIGURES[figure].experiment == "whole_runs":
@@ -208,7 +212,7 @@ def test_where_nothing_was_measured_the_figure_says_so(name):
         nothing["lr_star_mean"][:] = np.nan
     elif FIGURES[name].experiment in (
         "onestep_rules", "correlated_peak", "law_errors", "whole_runs",
-        "se_line", "momentum_runs", "closure",
+        "se_line", "momentum_runs", "closure", "cnn_fashion",
     ):  # fmt: skip
         whole = made_up(entry.experiment)
         nothing = whole.map(lambda part: part * np.nan if part.dtype.kind == "f" else part)
