@@ -6,6 +6,8 @@ decide together, the interval is that of each.  Scales at a checkpoint are those
 set.  Controls are listed where the claim does not fail: one that does has shown that it can.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from scipy.special import stdtrit
@@ -174,13 +176,25 @@ def _one_step(target: float, data: xr.Dataset) -> xr.Dataset:
 
 
 def independent(target: float, data: xr.Dataset) -> Outcome:
+    """Theorem 2 over one measured step, at every B."""
     d = _one_step(target, data)
-    ratio = d.lr_independent.values / d.lr_hat.values
-    controls = {}
-    wrong = _sgd_law(d) / d.lr_hat.values
-    if ((wrong < FACTOR[0]) | (wrong > FACTOR[1])).any():
-        controls["SGD's law"] = wrong
-    return _within(ratio, Z95 * ratio * d.log_lr_sem.values, FACTOR, controls, n=len(ratio))
+    law, lr = d.lr_independent.values, d.lr_hat.values
+    controls = _apart({"SGD's law": _sgd_law(d)}, lr, lr)
+    return _within(law / lr, Z95 * law / lr * d.log_lr_sem.values, FACTOR, controls, n=len(lr))
+
+
+def gaussian(target: float, data: xr.Dataset) -> Outcome:
+    """Gaussian noise of the samples' covariance over one measured step, from B = 64 on."""
+    d = _one_step(target, data)
+    wide = {"batch": d.batch.values >= GAUSSIAN_SURELY,
+            "law_batch": d.law_batch.values >= GAUSSIAN_SURELY}  # fmt: skip
+    d = d.isel(wide)
+    if not d.sizes["batch"]:
+        raise Absent("no such batch size")
+    law, lr = d.lr_gaussian.values, d.lr_hat.values
+    half = Z95 * np.hypot(d.log_lr_sem.values, d.lr_gaussian_sem.values / law) * law / lr
+    wrong = {"independence": d.lr_independent.values, "SGD's law": _sgd_law(d)}
+    return _within(law / lr, half, FACTOR, _apart(wrong, law, lr), n=len(lr))
 
 
 def _sgd_law(d: xr.Dataset) -> np.ndarray:
@@ -189,20 +203,14 @@ def _sgd_law(d: xr.Dataset) -> np.ndarray:
     return d.lr_hat.values[-1] * rise / rise[-1]
 
 
-def gaussian(target: float, data: xr.Dataset) -> Outcome:
-    d = _one_step(target, data)
-    d = d.isel(batch=d.batch.values >= GAUSSIAN_SURELY,
-               law_batch=d.law_batch.values >= GAUSSIAN_SURELY)  # fmt: skip
-    if not d.sizes["batch"]:
-        raise Absent("no such batch size")
-    law, measured = d.lr_gaussian.values, d.lr_hat.values
-    drawn = (d.lr_gaussian_sem / d.lr_gaussian).values
-    half = Z95 * np.hypot(d.log_lr_sem.values, drawn) * law / measured
-    controls = {}
-    wrong = d.lr_independent.values / law
-    if ((wrong < FACTOR[0]) | (wrong > FACTOR[1])).any():
-        controls["independence"] = d.lr_independent.values / measured
-    return _within(law / measured, half, FACTOR, controls, n=len(measured))
+def _apart(wrong: Mapping[str, np.ndarray], right, measured) -> dict[str, np.ndarray]:
+    """Wrong laws over the measured rate, those that are not within a quarter of the right one."""
+    low, high = FACTOR
+    return {
+        name: law / measured
+        for name, law in wrong.items()
+        if ((law / right < low) | (law / right > high)).any()
+    }
 
 
 def unbiased(rule: str, target: float, data: xr.Dataset) -> Outcome:
