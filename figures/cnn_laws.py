@@ -90,7 +90,7 @@ def _cells(axes: Axes, found: Verdicts, size: float) -> None:
                 weight="normal" if out else "bold",
             )  # fmt: skip
             if not out:
-                axes.add_patch(Rectangle((column - 0.46, row - 0.42), 0.92, 0.84, fill=False,
+                axes.add_patch(Rectangle((column - 0.42, row - 0.42), 0.84, 0.84, fill=False,
                                          ec=style.INK, lw=0.8))  # fmt: skip
 
 
@@ -148,20 +148,31 @@ def reading(dataset: xr.Dataset) -> str:
 def sentence(found: Verdicts) -> str:
     """The verdict over all curves."""
     words = [RIVALS[name].words for name in found.laws]
-    always = found.excluded.all(1)
     count = len(found.curves)
-    out = [word for word, gone in zip(words, always, strict=True) if gone]
+    out = [word for word, row in zip(words, found.excluded, strict=True) if row.all()]
     never = [word for word, row in zip(words, found.excluded, strict=True) if not row.any()]
     some = [
         f"{word} (stands on {int((~row).sum())})"
         for word, row in zip(words, found.excluded, strict=True)
         if row.any() and not row.all()
     ]
-    standing = int(np.median((~found.excluded).sum(0)))
     return (
         f"Of {len(words)} laws these data exclude on every one of {count} curves: {_list(out)}. "
-        f"They exclude on some: {_list(some)}. They exclude on none, and so cannot tell apart: "
-        f"{_list(never)}. On the median curve {standing} laws stand."
+        f"They exclude on some: {_list(some)}. They exclude on none: {_list(never)}. "
+        + _together(~found.excluded, words)
+    )
+
+
+def _together(stands: np.ndarray, words: list[str]) -> str:
+    """Which laws stand on the same curves, so that these do not tell them apart."""
+    several = int((stands.sum(0) > 1).sum())
+    if not several:
+        return "On no curve do two laws stand."
+    joint = np.triu(stands.astype(int) @ stands.T.astype(int), 1)
+    one, other = np.unravel_index(int(joint.argmax()), joint.shape)
+    return (
+        f"On {several} of {stands.shape[1]} curves they cannot tell apart two laws or more, most "
+        f"often “{words[one]}” and “{words[other]}”, on {joint.max()}."
     )
 
 

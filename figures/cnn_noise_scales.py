@@ -1,6 +1,8 @@
 """How noise scales and the peak of ε*(B) move with the loss: of the runs of each rule, and of the
 network at a checkpoint of that loss."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -106,13 +108,12 @@ def _checkpoint(axes: Axes, dataset: xr.Dataset) -> None:
             color=colour, fmt=marker, markersize=5,
         )  # fmt: skip
     law = dataset["b_noise_law"].values
-    options = {"color": style.LAW, "marker": "_", "ms": 11, "mew": 1.6, "lw": 1.0, "zorder": 2.5}
-    axes.plot(place, np.where(law > 0, law, np.nan), **options)
+    marks: dict[str, Any] = {"marker": "_", "ms": 11, "mew": 1.6, "lw": 1.0, "zorder": 2.5}
+    axes.plot(place, np.where(law > 0, law, np.nan), color=style.LAW, **marks)
     found = [law_peak(dataset.isel(target=x)) for x in range(len(place))]
     height = np.array([peak for peak, _ in found])
     last = np.array([end for _, end in found])
-    green = options | {"color": style.GAUSSIAN}
-    axes.plot(place, np.where(last, np.nan, height), **green)
+    axes.plot(place, np.where(last, np.nan, height), color=style.GAUSSIAN, **marks)
     axes.plot(
         place[last], height[last], "^", mfc="white", mec=style.GAUSSIAN, ms=6, zorder=3,
         clip_on=False,
@@ -120,8 +121,8 @@ def _checkpoint(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _legend(figure: Figure) -> None:
-    law = {"marker": "_", "ms": 9, "mew": 1.6, "lw": 1.0}
-    point = {"ls": "", "mec": "white", "mew": 0.35}
+    law: dict[str, Any] = {"marker": "_", "ms": 9, "mew": 1.6, "lw": 1.0}
+    point: dict[str, Any] = {"ls": "", "mec": "white", "mew": 0.35}
     handles = [
         Line2D([], [], marker="o", ms=5, color=style.MEASURED, **point,
                label="$B_\\mathrm{noise}$ of the line of steps against samples"),

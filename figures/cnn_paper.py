@@ -39,7 +39,7 @@ def chosen(dataset: xr.Dataset) -> xr.Dataset | None:
     if "adam" not in dataset["rule"].values or not np.isfinite(dataset["lr"]).any():
         return None
     adam = dataset.sel(rule="adam", sense="further")
-    count = np.isfinite(adam["lr_hat"]).sum("batch").transpose("target").values
+    count = np.isfinite(adam["lr_hat"].transpose("target", "batch").values).sum(1)
     return adam.isel(target=int(np.flatnonzero(count == count.max())[-1]))
 
 
@@ -184,16 +184,16 @@ def reading(dataset: xr.Dataset) -> str:
     lr, end = part["lr_hat"].values, part["lr_end"].values
     low, high = part["printed"].values
     known = np.where(np.isfinite(lr), lr, end)
+    count = int(np.isfinite(known).sum())
     outside = int(((known < low) | (known > high)).sum())
-    broad = int(np.nansum(part["broad"].values))
     noise, middle = (
         float(part["b_noise_line"]),
         median(part["ratio_from"].values, np.nan_to_num(part["histogram"].values)),
     )
     words = [
         f"At loss {float(part['target']):g}, Adam's ε* lies outside the printed grid of "
-        f"{low:g} to {high:g} at {outside} of {len(lr)} batch sizes"
-        + (f" (at {broad} it is not determined)" if broad else "")
+        f"{low:g} to {high:g} at {outside} of the {count} batch sizes at which it "
+        f"is known (of {len(lr)})"
     ]
     if np.isfinite(middle):
         words.append(f"the median of πσ²/(2μ²) is {_round(middle):g} samples")

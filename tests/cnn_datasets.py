@@ -31,7 +31,7 @@ def _runs(rule: str, generator) -> tuple[xr.Dataset, xr.Dataset]:
     """All runs, and all branches, of a rule: parabolas in ln ε with some noise."""
     lr = GRIDS[rule][:, None]
     shape = (len(BATCH), ROUNDS, len(lr), len(TARGETS))
-    off = np.array([np.log(lr[:, 0, None] / best(rule, b, np.array(t))) for b in BATCH
+    off = np.array([np.log(lr[:, 0, None] / best(rule, b, t)) for b in BATCH
                     for t in TARGETS]).reshape(len(BATCH), len(TARGETS), len(lr))  # fmt: skip
     off = np.moveaxis(off, 1, 2)[:, None] + 0.1 * generator.standard_normal((*shape[:2], 1, 1))
     fewest = 30 / np.array(TARGETS) * (1 + 60 / BATCH[:, None])

@@ -85,11 +85,20 @@ def test_bars_of_an_optimum_are_95_per_cent_of_its_logarithm(data):
 def test_an_optimum_beyond_the_grid_is_an_open_mark_at_its_end(data):
     low = float(data.lr.sel(rule="adam").min())
     by_target = cnn_optima.draw(data).axes[1]
-    assert open_marks(by_target) == [("v", 1.0, pytest.approx(low))]
+    assert open_marks(by_target) == [("v", pytest.approx(1.2), pytest.approx(low))]
     high = data.copy(deep=True)
     high["lr_end"].loc[{"rule": "adam", "sense": "further", "batch": 664}] = 0.05
     marks = open_marks(cnn_optima.draw(high).axes[0])
-    assert marks == [("^", 664.0, 0.05)] * 3
+    assert [(kind, y) for kind, _, y in marks] == [("^", 0.05)] * 3
+    np.testing.assert_allclose([x for _, x, _ in marks], 664 * 1.2 ** np.arange(-1, 2))
+
+
+def test_a_later_optimum_beyond_the_grid_is_no_fall(data):
+    part = data.sel(rule="adam", sense="further", target=0.8).copy(deep=True)
+    assert cnn_optima.falls(part)[0]
+    part["lr_end"][-1] = 0.05
+    part["lr_hat"][-1] = np.nan
+    assert not cnn_optima.falls(part)[0]
 
 
 def test_the_grid_s_end_is_that_at_which_the_best_rate_lies(data):
@@ -132,11 +141,12 @@ def test_the_paper_s_figure_shows_its_grid_and_the_noise_scale_inside(data):
     dashed = [line for line in large.get_lines() if line.get_color() == "#c00000"]
     assert len(dashed) == 1
     assert not [line for line in small.get_lines() if line.get_color() == "#c00000"]
-    assert "9 of 9 batch sizes" in cnn_paper.reading(data)
+    assert "at 9 of the 9 batch sizes" in cnn_paper.reading(data)
 
 
 def test_the_heat_map_is_the_mean_decrease_and_empty_where_a_round_failed(data):
     part = cnn_paper.chosen(data)
+    assert part is not None
     gain = cnn_paper.decrease(part)
     by_hand = (part.before - part.after).transpose("batch", "rate", "round").values
     assert np.isnan(gain[0, -1])
@@ -182,6 +192,7 @@ def test_a_law_is_excluded_by_its_criterion_or_by_its_misfit_and_not_for_want_of
     one["fit_worst"].loc[{"law": "linear"}] = [np.nan, 0.04]
     one["fit_delta_aicc"].loc[{"law": "linear"}] = 0.0
     found = cnn_laws.verdicts(one)
+    assert found is not None
     assert found.excluded[found.laws.index("constant")].tolist() == [False, True]
     assert found.excluded[found.laws.index("linear")].tolist() == [True, True]
     assert "constant (stands on 1)" in cnn_laws.sentence(found)
@@ -189,7 +200,7 @@ def test_a_law_is_excluded_by_its_criterion_or_by_its_misfit_and_not_for_want_of
 
 def test_the_verdict_names_what_stands_and_the_table_agrees(data):
     said = cnn_laws.reading(data)
-    assert "cannot tell apart: surge to a plateau" in said
+    assert "exclude on none: surge to a plateau. On no curve do two laws stand." in said
     row = [line for line in law_table(data).splitlines() if "surge to a plateau</th>" in line]
     assert row[0].count("1 of 1") == 2
     assert "2 of 2" in row[0]
