@@ -66,8 +66,8 @@ def describes(curve: str, law: str, data: xr.Dataset) -> Outcome:
 
 
 def surge(sense: str, rule: str, target: float, data: xr.Dataset) -> Outcome:
-    """ε* at the largest batch below 0.9 of that at a smaller one: at the one whose lower end is
-    highest, for the highest ε* of several is too high by chance."""
+    """ε* at the largest batch that has one, below 0.9 of that at a smaller one: at the one whose
+    lower end is highest, for the highest ε* of several is too high by chance."""
     d = _curve(sense, rule, target, 3, data)
     log_lr, sem = np.log(d.lr_hat.values), d.log_lr_sem.values
     top = int((log_lr - Z95 * sem)[:-1].argmax())
