@@ -37,12 +37,22 @@ AFTERWARDS = {  # expectations changed after the first run of the default preset
     "greedy_line/diagonal/0.05": HOLDS,
     # 0.75 of it, where the other five are 0.2 to 9 times theirs: chance
     "scale/adam/half/diagonal/0.05": HOLDS,
-    # 0.58 of the peak; the line's B_noise moves less than B_peak does between targets
-    "peak/sign/coherent/0.05": FAILS,
+    # 0.58 of the peak; the line's B_noise moves less than B_peak does between targets; with other
+    # random numbers 0.69 ± 0.14
+    "peak/sign/coherent/0.05": INCONCLUSIVE,
     "peak/sign/power_law/0.2": INCONCLUSIVE,
     "peak/sign/power_law/0.05": INCONCLUSIVE,
     # Adam's ε* has its top where S(B) bends into its plateau
     "peak/adam/coherent/0.05": HOLDS,
+    # With other random numbers the same run gives other verdicts: these are at the edge of what 64
+    # seeds tell.  0.86 ± 0.10 of the peak (0.22 ± 0.03 before: ε*(B) has two tops as high):
+    "peak/adam/coherent/0.2": HOLDS,
+    # 0.69 ± 0.14 of the peak; 0.17 ± 0.83, for another top of some replicates
+    "peak/adam/power_law/0.2": INCONCLUSIVE,
+    # off by 25 to 30 % at one point, whose bar is as long
+    "line/sgd/diagonal/0.05": INCONCLUSIVE,
+    "line/sgd/power_law/0.05": INCONCLUSIVE,
+    "line/sign/power_law/0.2": INCONCLUSIVE,
     # a rise of 5 ± 4 %
     "never_rises/sign/power_law/0.2": INCONCLUSIVE,
 }

@@ -204,7 +204,10 @@ def _level_rows():
         "adam (0.9, 0.999) on a diagonal H, steps to a target: ε*(B) does not fall, though one "
         "step's does for β1 > 1/3",
         "adam_common_peak", "approximation", "highest / last",
-        partial(_level, "diagonal", "adam", "by_target", (0.05, 0.025)), source=OWN,
+        partial(_level, "diagonal", "adam", "by_target", (0.05, 0.025)),
+        # 1.01 times, as with other random numbers; but at one point some replicates' best rate is
+        # another tooth's, and the bar is ± 0.6
+        INCONCLUSIVE, OWN,
     )  # fmt: skip
     for problem in ("coherent", "diagonal", "power_law"):
         yield _claim(
@@ -253,6 +256,8 @@ def _places():
             f"{rule} on coherent, small batches: ε* to a target grows as B^{1.5 - rival}",
             "sign_lr" if rule == "sign" else "sgd_lr", "exponent", "exponent",
             partial(_rises, rule, band, rival),
+            # 0.45 ± 0.13 (0.47 ± 0.05 with other random numbers): B = 1 scatters
+            INCONCLUSIVE if rule == "sign" else HOLDS,
         )  # fmt: skip
     yield _claim(
         "steps/coherent",

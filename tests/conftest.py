@@ -15,3 +15,11 @@ def nothing_recorded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "RESULTS", tmp_path_factory.mktemp("results"))
         yield
+
+
+@pytest.fixture(scope="module")
+def quickly_compiled():
+    """Programs that run for a moment only are compiled without most optimizations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -13,6 +13,7 @@ from experiments import reproduce, spec
 from experiments import store as stores
 from experiments.__main__ import main
 from experiments.claims import all_claims, judged, unexpected
+from experiments.claims_rivals import ON_NETWORKS
 from experiments.errors import InputError
 from experiments.judge import HOLDS, NOT_RUN, Outcome
 from experiments.store import Store, sha256
@@ -23,11 +24,30 @@ REAL = ROOT / "experiments" / "results"
 RECORDED = sorted(REAL.glob("*.nc"))
 RESULT = xr.Dataset({"mean": ("batch", np.array([1.5, 2.5]))}, coords={"batch": [1, 2]})
 LONG = "long_run"
+FEW_OPTIMA = (  # curves of `cnn_fashion` with under five optima
+    *(f"{sense}/{rule}/{loss}" for sense in ("further", "fixed") for rule in ("adam", "sign")
+      for loss in (0.8, 0.6)),
+    *(f"further/{rule}/1.2" for rule in ("adam", "sign")),
+    *(f"target/sign/{loss}" for loss in (1.2, 0.8, 0.6)),
+)  # fmt: skip
+WIDE = "target/sign/0.6"  # of these the one with a peak inside
+FEWEST_OPTIMA = ("further/adam/1.2", "further/sign/1.2", "further/sign/0.6", "fixed/adam/0.6",
+                 "fixed/sign/0.8", "target/sign/0.8")  # fmt: skip
+CNN_UNDECIDED = {
+    f"cnn_fashion/{what}"
+    for what in (
+        *(f"rival/{curve}/{law}" for curve in FEW_OPTIMA for law in ON_NETWORKS),
+        *(f"peak/{curve}" for curve in (*FEW_OPTIMA, "target/adam/0.6") if curve != WIDE),
+        *(f"surge/{curve}" for curve in FEWEST_OPTIMA),
+        *(f"unbiased/sign/{loss}" for loss in (1.2, 0.8, 0.6)),
+        *("bracketed/fixed/adam/0.6", "bracketed/further/adam/1.2", "line/sign/0.8"),
+    )
+}
 UNDECIDED = {  # no public run tells; no rate there was measured well enough
     "steplaw": {
         f"steplaw/not_public/{what}" for what in ("data_mixture", "final_lr", "shape", "runs")
     },
-    "closure": {"closure/by_target/signum/fisher", "closure/long/by_target/fisher"},
+    "cnn_fashion": CNN_UNDECIDED,
 }
 
 

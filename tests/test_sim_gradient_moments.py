@@ -12,6 +12,8 @@ from sim.use_rules import as_rows
 from sim.uses import backward, settle, trace
 from tests.sample_models import CASES, Case
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 def loss_of(case: Case):
     """A loss that is smooth and not even in the outputs."""
@@ -52,7 +54,7 @@ def test_moments_and_norms_are_those_of_all_gradients(name):
     assert worst(found, all_gradients(case)) < 1e-12
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("at_once", [1, 3, 9])
 def test_any_chunk_gives_the_same_moments(at_once):
     case = CASES["embedding"]()  # of 5 samples
     found = gradient_moments(loss_of(case), case.params, case.samples, at_once=at_once)
@@ -81,17 +83,21 @@ def test_without_cross_terms_the_second_moment_would_be_wrong(name):
     def one(x):
         return backward(program, settled, [x], lambda out: [jnp.ones((1, *out[0].shape))])
 
-    _, activations, deltas = jax.vmap(one)(case.samples)
-    squares = [np.zeros(leaf.shape) for leaf in leaves]
-    for component in components(program):
-        for k in component.uses:
-            for d in tokens_apart(program.uses[k], deltas[k]):
-                alone = component._replace(uses=(k,))
-                parts = [*deltas[:k], [d], *deltas[k + 1 :]]
-                sums = component_sums(program, alone, settled, leaves, activations, parts)
-                for i, square in zip(alone.leaves, sums.square, strict=True):
-                    squares[i] += np.asarray(square) / len(case.samples)
-    wrong = found._replace(second=squares)
+    @jax.jit
+    def apart(samples):
+        _, activations, deltas = jax.vmap(one)(samples)
+        squares = [jnp.zeros(leaf.shape) for leaf in leaves]
+        for component in components(program):
+            for k in component.uses:
+                for d in tokens_apart(program.uses[k], deltas[k]):
+                    alone = component._replace(uses=(k,))
+                    parts = [*deltas[:k], [d], *deltas[k + 1 :]]
+                    sums = component_sums(program, alone, settled, leaves, activations, parts)
+                    for i, square in zip(alone.leaves, sums.square, strict=True):
+                        squares[i] += square / len(samples)
+        return squares
+
+    wrong = found._replace(second=[np.asarray(square) for square in apart(case.samples)])
     assert worst(found, all_gradients(case)) < 1e-12
     assert worst(wrong, all_gradients(case)) > 1e-2
 
@@ -133,7 +139,7 @@ def test_a_stream_of_chunks_gives_the_same_and_weight_0_leaves_a_sample_out():
 
 
 def test_the_same_call_gives_the_same_bits():
-    case = CASES["attention"]()
+    case = CASES["embedding, tied"]()
     runs = [gradient_moments(loss_of(case), case.params, case.samples) for _ in range(2)]
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, *runs)))
 

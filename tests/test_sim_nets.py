@@ -10,6 +10,8 @@ from sim import models
 from sim.nets import FashionCNN
 from sim.planes import conv, max_pool, patches
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 KEY = jax.random.key(3)
 SHAPES = [(6, 3, 2), (7, 3, 2), (5, 3, 1), (9, 5, 3)]
 
@@ -109,8 +111,13 @@ def test_curvature_and_gradients_of_single_samples_exist():
     def slope(t):
         return jax.jvp(lambda k: loss(k, x), (kernel * (1 + t),), (kernel,))[1]
 
-    curved = jax.jvp(slope, (0.0,), (1.0,))[1]
-    product = jax.jvp(jax.grad(lambda k: loss(k, x)), (kernel,), (kernel,))[1]
-    assert float(curved) == pytest.approx(float((product * kernel).sum()), rel=1e-4)
-    each = jax.vmap(jax.grad(loss), (None, 3))(kernel, x[..., None])
-    np.testing.assert_allclose(each.mean(0), jax.grad(loss)(kernel, x), rtol=1e-3)
+    @jax.jit
+    def all_of_them(kernel, x):
+        curved = jax.jvp(slope, (0.0,), (1.0,))[1]
+        product = jax.jvp(jax.grad(lambda k: loss(k, x)), (kernel,), (kernel,))[1]
+        each = jax.vmap(jax.grad(loss), (None, 3))(kernel, x[..., None])
+        return curved, (product * kernel).sum(), each.mean(0), jax.grad(loss)(kernel, x)
+
+    curved, product, each, whole = all_of_them(kernel, x)
+    assert float(curved) == pytest.approx(float(product), rel=1e-4)
+    np.testing.assert_allclose(each, whole, rtol=1e-3)
