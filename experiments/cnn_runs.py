@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import xarray as xr
 
@@ -22,6 +23,7 @@ RULES: Mapping[str, Mapping[str, Any]] = {
     "adam": {"beta1": 0.9, "beta2": 0.999},
     "sign": {},  # Adam with β1 = β2 = 0
 }
+AT_ONCE = 64  # runs side by side on an accelerator; on a CPU one after the other
 GROWTH = 0.08  # of the steps so far, from look to look
 
 
@@ -42,6 +44,16 @@ class Loaded(NamedTuple):
     data: descent.Data
 
 
+def accelerated() -> bool:
+    """Whether JAX computes on something else than a CPU."""
+    return jax.default_backend() != "cpu"
+
+
+def at_once() -> int:
+    """How many runs go side by side."""
+    return AT_ONCE if accelerated() else 1
+
+
 def loader(net: Net, seed: int, data_dir: Path | None):
     """What loads the network and its data, once."""
 
@@ -53,7 +65,8 @@ def loader(net: Net, seed: int, data_dir: Path | None):
             Population(jnp.asarray(some.inputs), jnp.asarray(some.labels))
             for some in (images, part)
         )
-        model = nets.FashionCNN(features=net.features, hidden=net.hidden)
+        form = "lax" if accelerated() else "patches"
+        model = nets.FashionCNN(features=net.features, hidden=net.hidden, conv=form)
 
         def init(key):
             return model.init(key, train.inputs[:1])
@@ -68,7 +81,8 @@ def runs(loaded: Loaded, rule: str, batch: int, lrs, targets, steps: int, k: int
     """All learning rates of one round: a dataset by `rate` and `target`."""
     grid = train_grid.train_grid(
         loaded.losses, loaded.init, loaded.data, rule=rule, batch=batch, lrs=lrs, seeds=[seed],
-        targets=targets, further=k, max_steps=steps, key=key, growth=GROWTH, **RULES[rule],
+        targets=targets, further=k, max_steps=steps, key=key, growth=GROWTH, at_once=at_once(),
+        **RULES[rule],
     )  # fmt: skip
     both = ("rate", "target")
     return xr.Dataset(
