@@ -89,7 +89,7 @@ def checked_labels(apply: Callable, params, samples) -> None:
     """ValueError unless samples are (inputs, labels), the labels whole numbers below the number of
     classes that the model's output has."""
     inputs, labels = samples
-    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype), inputs)
+    one = jax.tree.map(lambda x: jax.eval_shape(jnp.asarray, x[:1]), inputs)
     output = jax.eval_shape(apply, params, one)
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":

@@ -16,6 +16,7 @@ from experiments.judge import FAILS, NOT_RUN
 from experiments.store import Store, to_bytes
 from sim.data import DataError
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 COUNT = 96  # images
 TARGET = 2.29
 TINY = Spec(
