@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import xarray as xr
 
+from experiments.errors import InputError
 from sim import data, descent, nets, train_grid
 from sim.measure import Population
 
@@ -60,6 +61,8 @@ def loader(net: Net, seed: int, data_dir: Path | None):
     @cache
     def load() -> Loaded:
         images = data.DATASETS[DATASET](data_dir)
+        if net.evaluation > len(images.labels):
+            raise InputError(f"evaluation must be at most {len(images.labels)} images")
         part = data.subset(images, net.evaluation, seed)
         train, evaluation = (
             Population(jnp.asarray(some.inputs), jnp.asarray(some.labels))

@@ -44,7 +44,7 @@ class Spec:
 
 PRESETS = {
     "smoke": Spec(
-        batches=(4, 64, 264), targets=(1.2,), lowest=(4e-4, 1e-4), highest=(3e-2, 1e-2), rates=5,
+        batches=(4, 64, 264), targets=(1.5,), lowest=(4e-4, 1e-4), highest=(3e-2, 1e-2), rates=5,
         rounds=3, samples=4000, steps=100, seeds=4, draws=512, law_draws=64, evaluation=256,
     ),
     "default": Spec(),

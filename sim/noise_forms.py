@@ -22,8 +22,8 @@ from sim.sample_losses import FlatLoss, Stream
 
 
 class NoiseForms(NamedTuple):
-    """uᵀH_C u of directions of group A: `a`, `c`, `values` (m,).  grams: per matrix parameter E[NNᵀ]
-    (K, p, p) on its shorter side, by group; exact: all samples were taken, with all groups C."""
+    """uᵀH_C u of directions of group A: `a`, `c`, `values` (m,).  grams: per matrix parameter
+    E[NNᵀ] (K, p, p) on its shorter side, by group; exact: all samples were taken, with all C."""
 
     a: np.ndarray
     c: np.ndarray

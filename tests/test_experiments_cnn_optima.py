@@ -118,7 +118,10 @@ class TestOptima:
         for sense in ("further", "target", "fixed"):
             assert np.isnan(found.lr_hat.sel(sense=sense)).all()
             assert (found.edge.sel(sense=sense) == 1).all()
+            np.testing.assert_allclose(found.lr_end.sel(sense=sense), LRS[-1])
         assert np.isnan(found.fewest).all()
+        low = optima(*made(best=LRS[0] / 2))
+        np.testing.assert_allclose(low.lr_end.sel(sense=["further", "target", "fixed"]), LRS[0])
 
     def test_an_optimum_known_to_no_factor_is_none_and_is_marked(self):
         runs, fixed, one = made()
@@ -136,6 +139,7 @@ class TestOptima:
         found = optima(runs, fixed, one).sel(rule="sign", sense="one_step")
         assert np.isnan(found.lr_hat.values[0, 0])
         assert np.isfinite(found.lr_hat.values).sum() == 2 * len(BATCH) - 1
+        np.testing.assert_allclose(found.log_lr_sem.values[0, 1:], 0.05)
 
     def test_without_sign_descent_there_is_no_optimum_of_its_step(self):
         found = optima(*made(rules=("adam",)))
@@ -152,6 +156,25 @@ class TestLines:
         assert (found.b_noise_line_sem < 0.1).all()
         assert (found.line_dof == len(BATCH) - 2).all()
         assert (np.abs(found.b_noise_line / (2 * SCALE) - 1) > 0.3).all()
+
+    def test_the_line_is_that_of_all_rounds_and_not_of_all_but_one(self):
+        runs, fixed, one = made()
+        factor = np.where(np.arange(ROUNDS) == 0, 1 + 30 / BATCH[:, None], 1.0)  # (batch, round)
+        shaped = xr.DataArray(factor, dims=("batch", "round"), coords={"batch": BATCH})
+        runs = runs.assign(steps=(runs.steps * shaped).transpose(*runs.steps.dims))
+        found = lines(optima(runs, fixed, one))
+        left_out = lines(optima(runs.isel(round=slice(1, None)), fixed, one))
+        assert (found.b_noise_line > 1.05 * left_out.b_noise_line).all()
+
+    def test_the_paper_s_scale_is_the_mean_of_rates_over_the_law(self):
+        """Theorem 3's: ⟨ε*/2 (√(B_noise/B) + √(B/B_noise))⟩."""
+        found = optima(*made())
+        whole = lines(found)
+        noise = whole.b_noise_line.sel(rule="adam").values[:, None]
+        rate = found.lr_hat.sel(rule="adam", sense="target").transpose("target", "batch").values
+        law = np.mean(rate / 2 * (np.sqrt(noise / BATCH) + np.sqrt(BATCH / noise)), 1)
+        scale = whole.eps_max_paper.sel(rule="adam", sense="target", form="surge")
+        np.testing.assert_allclose(scale, law, rtol=1e-6)
 
     def test_without_fewest_steps_there_is_no_line(self):
         found = lines(optima(*made(best=2 * LRS[-1])))

@@ -1,5 +1,6 @@
 """Normals: their law to 5 standard deviations, their independence, and that a key fixes them."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from sim import normals
 from sim.families import FAMILIES
 from sim.normals import normal
 
@@ -59,11 +61,19 @@ def test_the_tails_hold_as_many_as_they_should_on_either_side(far):
 
 def test_no_draw_is_infinite_even_from_the_least_and_the_largest_word(monkeypatch):
     for word in (0, 1, 2**31, 2**32 - 1):
-        monkeypatch.setattr(
-            jax.random, "bits", lambda _, shape, dtype, w=word: jnp.full(shape, w, dtype)
-        )
+        both = partial(jnp.full, fill_value=word, dtype=jnp.uint32)
+        monkeypatch.setattr(normals, "words", lambda _, shape, full=both: (full(shape),) * 2)
         z = normal(KEY, (2, 4), jnp.float32)
         assert bool((jnp.abs(z) < 6.8).all())
+
+
+def test_sine_and_cosine_are_those_of_the_angle_to_the_last_digits():
+    word = jax.random.bits(KEY, (4096,), jnp.uint32)
+    angle = np.pi / 2 * np.asarray(word).astype(np.int32) / 2.0**31
+    turned = np.where(np.asarray(word) & 1, -1.0, 1.0)
+    sine, cosine = normals._half_turn(word)
+    np.testing.assert_allclose(sine, np.sin(angle), atol=1.5e-7)
+    np.testing.assert_allclose(cosine, turned * np.cos(angle), atol=1.5e-7)
 
 
 @pytest.mark.parametrize("function", [lambda z: z, np.abs, np.sign, np.square])

@@ -90,6 +90,20 @@ def test_a_form_of_many_coordinates_is_summed_by_blocks(d):
     np.testing.assert_allclose(found, np.einsum("pri,ij,prj->pr", v, h, v), atol=1e-8)
 
 
+def test_a_form_of_few_digits_is_summed_in_float32():
+    v = jnp.asarray(np.sign(GENERATOR.normal(size=(3, 1500))), jnp.bfloat16)
+    found = q.quadratic_form(jnp.eye(1500, dtype=jnp.bfloat16), v)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, 1500)  # bfloat16 has eight bits: it would be 1504
+
+
+def test_a_hessian_that_is_symmetric_up_to_rounding_is_made_so():
+    h = np.asarray(DECLARED["dense"]) * (1 + 1e-6 * np.triu(np.ones((D, D)), 1))
+    p = Quadratic(jnp.asarray(h), jnp.asarray(THETA), jnp.ones(D))
+    made = np.asarray(q.validated(p).hessian)
+    np.testing.assert_array_equal(made, made.T)
+
+
 # A prescribed spectrum
 
 
