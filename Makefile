@@ -1,4 +1,4 @@
-# make reproduce   derive, simulate, measure, report (10 to 13 minutes on two cores)
+# make reproduce   derive, simulate, measure, report (about 11 minutes on two cores)
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
 # make mutants     break the theory in 60 places and count who notices (about half an hour)
@@ -17,7 +17,7 @@ figures: .venv/run
 	@$(PY) -m figures
 
 test: .venv/test
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 mutants: .venv/test
 	@$(PY) tests/mutants.py

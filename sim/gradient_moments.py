@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from sim.sample_sums import (
@@ -55,7 +56,7 @@ def gradient_moments(
 
 
 def moments_of_chunks(
-    loss: Loss, params: Params, chunks: Iterable[tuple[Any, Array]]
+    loss: Loss, params: Params, chunks: Iterable[tuple[Any, Array | np.ndarray]]
 ) -> GradientMoments:
     """Moments over a stream of (samples (b, …), weights (b,)); weights are 1, or 0 for a sample
     that only fills its chunk up (its norm is 0).  Chunks of one size compile once."""
