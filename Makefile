@@ -17,7 +17,7 @@ figures: .venv/run
 	@$(PY) -m figures
 
 test: .venv/test
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 mutants: .venv/test
 	@$(PY) tests/mutants.py
