@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.checkpoints import check_targets
 from experiments.cnn_runs import RULES
 from experiments.errors import InputError
 from experiments.spec import check_batches, check_names, check_positive, check_seed
@@ -60,9 +61,9 @@ def validate(spec: Spec) -> None:
     check_batches(spec.batches)
     check_seed(spec.seed)
     check_positive(point_lr=spec.point_lr)
-    check_positive(**{f"target {i + 1}": target for i, target in enumerate(spec.targets)})
-    if not spec.targets or list(spec.targets) != sorted(set(spec.targets), reverse=True):
-        raise InputError(f"targets must decrease: {list(spec.targets)}")
+    check_targets(spec.targets)
+    if not spec.targets:
+        raise InputError("there must be a target")
     ends = (spec.lowest, spec.highest)
     if any(len(end) != len(RULES) for end in ends) or not all(
         0 < low < high < np.inf for low, high in zip(*ends, strict=True)

@@ -160,7 +160,7 @@ class TestSettings:
             ({"rules": ("lion",)}, "unknown rule 'lion'; known: adam, sign"),
             ({"batches": ()}, "the batch grid is empty"),
             ({"batches": (4, 4)}, "batch sizes must increase"),
-            ({"targets": ()}, "targets must decrease"),
+            ({"targets": ()}, "there must be a target"),
             ({"targets": (0.5, 0.6)}, "targets must decrease"),
             ({"targets": (1.0, -1.0)}, "target 2 must be finite and above 0, not -1.0"),
             ({"targets": (math.nan,)}, "target 1 must be finite"),
