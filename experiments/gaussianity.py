@@ -29,7 +29,8 @@ def gaussianity(gradients, batches, coordinates: int, key) -> xr.Dataset:
     """Of per-sample gradients (n, d): by batch size, the share of coordinates rejected, the median
     |skewness| and excess kurtosis, and a histogram of all standardised values.
 
-    `coordinates` are drawn among those that vary; n minibatches per batch size.
+    `coordinates` are drawn among those that vary; n minibatches per batch size.  Where all n values
+    of one are the same, they are not Gaussian: it counts as rejected, and is in no median.
     """
     gradients = np.asarray(gradients)
     varied = np.flatnonzero(gradients.std(0) > 0)
@@ -46,8 +47,8 @@ def gaussianity(gradients, batches, coordinates: int, key) -> xr.Dataset:
         z = (values - values.mean(0)) / np.maximum(values.std(0), np.finfo(np.float32).tiny)
         pvalue = stats.normaltest(z).pvalue
         found["rejected"].append(float((np.nan_to_num(pvalue) < LEVEL).mean()))
-        found["skewness"].append(float(np.median(np.abs(stats.skew(z)))))
-        found["kurtosis"].append(float(np.median(stats.kurtosis(z))))
+        found["skewness"].append(float(np.nanmedian(np.abs(stats.skew(z)))))
+        found["kurtosis"].append(float(np.nanmedian(stats.kurtosis(z))))
         found["values"].append(np.histogram(np.clip(z, BINS[0], BINS[-1]), BINS)[0] / z.size)
     by = "gaussian_batch"
     return xr.Dataset(

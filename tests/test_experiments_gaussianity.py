@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.gaussianity import LEVEL, TRIALS, gaussianity, power
+from sim.measure import minibatch_gradients
 
 ROWS, WIDTH, Z = 512, 1000, 4.4
 KEY = jax.random.key(3)
@@ -70,6 +71,19 @@ def test_coordinates_that_never_vary_are_left_out_and_each_is_taken_once():
     assert int(found.samples) == ROWS
     few = gaussianity(gradients, (1,), 20, KEY)
     assert (int(few.varied), int(few.coordinates)) == (WIDTH // 2, 20)
+
+
+def test_where_all_values_are_the_same_they_are_no_gaussian_s():
+    """Each coordinate differs in a sample of its own, which no minibatch has for a share
+    (1 − 1/n)^(2n) of them: e⁻², each a test without a p-value."""
+    gradients = np.eye(ROWS, dtype=np.float32)
+    found = gaussianity(gradients, (2,), ROWS, KEY)
+    rows = minibatch_gradients(gradients, jax.random.fold_in(KEY, 0), batch=2, rows=ROWS)
+    still = (np.ptp(np.asarray(rows), 0) == 0).mean()
+    assert abs(still - np.exp(-2)) < band(np.exp(-2), ROWS)
+    assert found.rejected.item() == 1
+    assert found.skewness.item() > 1, "the median is of those that have a skewness"
+    assert found.kurtosis.item() > 1
 
 
 def test_the_same_key_gives_the_same_result_and_another_key_other_coordinates():
