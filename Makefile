@@ -1,4 +1,5 @@
 # make reproduce   derive, simulate, measure, report (about 11 minutes on two cores)
+#                  RECOMPUTE=1: recorded results of longer runs, too (an hour in all)
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
 # make mutants     break the theory in 60 places and count who notices (about half an hour)
@@ -10,7 +11,7 @@ PY := .venv/bin/python
 .PHONY: reproduce test figures mutants bench lint clean
 
 reproduce: .venv/run
-	@$(PY) -m experiments reproduce; status=$$?; \
+	@$(PY) -m experiments reproduce $(if $(RECOMPUTE),--recompute); status=$$?; \
 	case $$status in 0|1) $(PY) -m figures || status=$$? ;; esac; exit $$status
 
 figures: .venv/run

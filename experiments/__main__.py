@@ -20,7 +20,8 @@ USAGE = """usage: python -m experiments COMMAND
 
   list [--json]              the experiments, their presets and settings
   run NAME [--preset P] …    one experiment; `run NAME --help` lists its settings
-  reproduce                  the core experiments, then every claim
+  reproduce [--recompute]    the core experiments, then every claim; the others' recorded results
+                             are read, or with --recompute made again
   claims [--json]            the claims and the verdicts of the last run
   record NAME                keep a longer run's finished data with the code, in experiments/results
   advise --params N --tokens D [--batch-tokens B] … [--json]
@@ -52,6 +53,14 @@ class Folders:
     def cache() -> Path:
         """The user's cache."""
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surge"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reproduction(Folders):
+    """`recompute`: also run the experiments whose recorded results are read otherwise; `out`:
+    results; `data_dir`: real data (default: $SURGE_DATA, else the user's cache)."""
+
+    recompute: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +127,8 @@ def _run(arguments: list[str]) -> int:
 def _reproduce(arguments: list[str]) -> int:
     from experiments import reproduce
 
-    folders = tyro.cli(Folders, prog="python -m experiments reproduce", args=arguments)
-    return reproduce.run_core(folders.out, folders.data())
+    asked = tyro.cli(Reproduction, prog="python -m experiments reproduce", args=arguments)
+    return reproduce.run_core(asked.out, asked.data(), recompute=asked.recompute)
 
 
 def _claims(arguments: list[str]) -> int:

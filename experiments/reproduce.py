@@ -12,6 +12,7 @@ from rich.table import Table
 import theory
 from experiments import claims_theory
 from experiments.claims import all_claims, as_json, judged, unexpected
+from experiments.download import READS
 from experiments.judge import NOT_RUN
 from experiments.progress import notice, progress
 from experiments.spec import NAMES, Experiment, experiment, preset
@@ -58,17 +59,32 @@ def _rows(finished: Finished, now: Collection[str]) -> list[dict]:
     return rows
 
 
-def run_core(out: Path, data_dir: Path | None) -> int:
-    """The derivations, the core experiments, then every claim; what is not core is read."""
+def run_core(out: Path, data_dir: Path | None, *, recompute: bool = False) -> int:
+    """The derivations, the core experiments, then every claim; what is not core is read, or, with
+    `recompute`, run as well where the data sets that it needs are there."""
     store = Store(out)
     found = [experiment(name) for name in NAMES]
-    finished: Finished = {one.name: (store.load(one.name), 0.0) for one in found if not one.core}
+    now = {one.name for one in found if one.core or (recompute and _can_run(one, data_dir))}
+    finished: Finished = {name: (store.load(name), 0.0) for name in NAMES if name not in now}
     finished[THEORY] = _verify(store)
     for one in found:
-        if one.core:
+        if one.name in now:
             finished[one.name] = _run(one, preset(one, "default"), store, data_dir)
-    rows = _rows(finished, {THEORY, *(one.name for one in found if one.core)})
+    rows = _rows(finished, {THEORY, *now})
     return _conclude(rows, out, rows)
+
+
+def _can_run(found: Experiment, data_dir: Path | None) -> bool:
+    """Whether the folders of its data sets are there; a notice says which are not."""
+    lacking = [
+        name for name in READS.get(found.name, ()) if not data_dir or not (data_dir / name).is_dir()
+    ]
+    if lacking:
+        notice(
+            f"{found.name} is not run anew: no {', '.join(lacking)} in the data folder "
+            "(SURGE_DATA); its earlier results stand"
+        )
+    return not lacking
 
 
 def _verify(store: Store) -> tuple[xr.Dataset, float]:
