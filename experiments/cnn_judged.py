@@ -1,9 +1,11 @@
 """How the claims on the seed paper's CNN are judged, by its dataset.
 
 A statistic is a ratio with its 95 % interval, judged by a band declared before the run.  Standard
-errors of ε* and of steps are the jackknife's over rounds; where values at several batch sizes
-decide together, the interval is that of each.  Scales at a checkpoint are those of the evaluation
-set.  Controls are listed where the claim does not fail: one that does has shown that it can.
+errors of ε*, of steps and of lines through them are the jackknife's over rounds, widened by
+t(n−1)/z, so that ±1.96 of them is the 95 % interval of Student's t (`sim.noise_scales`); those of
+one step are Monte Carlo's.  Where values at several batch sizes decide together, the interval is
+that of each.  Scales at a checkpoint are those of the evaluation set.  Controls are listed where
+the claim does not fail: one that does has shown that it can.
 """
 
 from collections.abc import Mapping
@@ -22,6 +24,7 @@ from experiments.judge import FAILS, Outcome
 from experiments.se_line import peak_of
 from sim.best_lr import jackknife
 from sim.estimate import Z95
+from sim.noise_scales import widened
 from theory.tradeoff import RUN_STEPS
 
 SCALES = {  # what the line's B_noise is held against: variable, words, the law that says so
@@ -97,7 +100,7 @@ def line(rule: str, target: float, data: xr.Dataset) -> Outcome:
         "S ∝ 1/B": s_min * b_noise / batch / steps[:, 0],
         "no B": s_min / steps[:, 0],
     }
-    half = Z95 * ratio * jackknife(np.log(steps))
+    half = Z95 * ratio * jackknife(np.log(steps)) * widened(steps.shape[-1] - 1)
     return _within(ratio, half, LINE, controls, n=len(steps))
 
 

@@ -6,8 +6,11 @@ decrease over K steps from one checkpoint, the same for all rates.  `one_step`: 
 descent at that checkpoint, to second order, where that is among the rules.
 
 Replicate 0 is the mean over all rounds; each other leaves one out, and their spread is the
-jackknife's standard error.  An optimum at the end of its grid is none; it is marked, and the end
-is kept.
+jackknife's standard error.  Over few rounds that is itself uncertain: it is widened by t(n−1)/z, so
+that the 95 % interval, mean ± 1.96 sem, is that of Student's t.  A χ² with such errors is
+about right in the mean: E[t²] is 2 for 5 rounds and 1.4 for 8, (t/z)² 2.0 and 1.46.  The error of
+one step is that of its Monte Carlo, over many draws, and is not widened.  An optimum at the end of
+its grid is none; it is marked, and the end is kept.
 """
 
 import numpy as np
@@ -17,9 +20,10 @@ from experiments.least_squares import model_of
 from experiments.se_line import line_fits, peak_of
 from sim.best_lr import Best, best_lrs, jackknife
 from sim.estimate import Z95
+from sim.noise_scales import widened
 from theory.rivals import RIVALS
 
-BROAD = 0.5  # a standard error of ln ε* above this is no optimum
+BROAD = 0.5  # a standard error of ln ε* above this, before it is widened, is no optimum
 FORMS = ("surge", "half", "saturating")  # of the paper's Fig. 2: Theorem 3, and eq. (24) twice
 
 
@@ -46,9 +50,9 @@ def by_decrease(lrs, decrease_er) -> Best:
 
 
 def optima(runs: xr.Dataset, fixed: xr.Dataset, one: xr.Dataset) -> xr.Dataset:
-    """ε* (`lr_hat`, NaN where there is none), the standard error of its logarithm, whether it lies
-    at an end of the grid (`lr_end`) or is too broad, by rule, sense, target and batch; the fewest
-    steps."""
+    """ε* (`lr_hat`, NaN where there is none), the standard error of its logarithm (that of runs
+    widened), whether it lies at an end of the grid (`lr_end`) or is too broad, by rule, sense,
+    target and batch; the fewest steps, by replicate."""
     rules = [_of_rule(runs.sel(rule=rule), fixed.sel(rule=rule)) for rule in runs.rule.values]
     whole = xr.concat(rules, "rule", join="exact", data_vars="all").assign_coords(rule=runs.rule)
     if "sign" not in runs.rule.values:
@@ -81,9 +85,11 @@ def _end(lrs, cost_e) -> np.ndarray:
 
 
 def _columns(best: Best, end: np.ndarray) -> xr.Dataset:
+    # the part that is the grid's step, at a cliff, is widened with the rest: rather too long a bar
+    sem = best.log_lr_sem * widened(best.lr_r.shape[-1] - 1)
     broad = ~(best.log_lr_sem < BROAD) & ~best.edge & ~best.unreached
     absent = best.edge | best.unreached | broad
-    columns = {"lr_hat": np.where(absent, np.nan, best.lr), "log_lr_sem": best.log_lr_sem,
+    columns = {"lr_hat": np.where(absent, np.nan, best.lr), "log_lr_sem": sem,
                "edge": best.edge, "lr_end": np.where(best.edge, end, np.nan),
                "broad": broad}  # fmt: skip
     return xr.Dataset({name: (("target", "batch"), part) for name, part in columns.items()})
@@ -122,14 +128,15 @@ def lines(found: xr.Dataset) -> xr.Dataset:
 
 
 def _line(batch, steps_br) -> tuple:
-    """S_min, B_noise, the standard error of its logarithm, χ² and degrees of freedom; NaN where no
-    batch size has fewest steps."""
+    """S_min, B_noise, the standard error of its logarithm, widened, χ² and degrees of freedom; NaN
+    where no batch size has fewest steps."""
     if not np.isfinite(steps_br).all(1).any():
         return np.nan, np.nan, np.nan, np.nan, -2
     fits = line_fits(batch, steps_br)
     noise = np.log([one.value["B_noise"] for one in fits])
+    sem = float(jackknife(noise)) * widened(len(noise) - 1)
     first = fits[0]
-    return (first.value["S_min"], np.exp(noise[0]), float(jackknife(noise)), first.chi2, first.dof)
+    return first.value["S_min"], np.exp(noise[0]), sem, first.chi2, first.dof
 
 
 def paper_scales(lr_hat: xr.DataArray, b_noise: xr.DataArray) -> xr.DataArray:

@@ -188,8 +188,9 @@ ENTRY = Entry(
     "loss. Colour: largest misfit at any batch size; number: ΔAICc above the best law of the curve "
     "(a dash: too few points for it). A framed law describes the curve; the others are excluded on "
     "it, by ΔAICc above 10 or by a misfit beyond the band.",
-    not_claimed="ΔAICc takes standard errors over few rounds as exact and optima as independent, "
-    "so that it excludes too easily; several laws that stand are no evidence for any of them.",
+    not_claimed="ΔAICc takes standard errors over few rounds, though widened by Student's t, as "
+    "exact and optima as independent, so that it may exclude too easily; several laws that stand "
+    "are no evidence for any of them.",
     alt="A table of coloured cells, laws by curves, with numbers; a few cells are framed.",
     draw=draw,
     reading=reading,

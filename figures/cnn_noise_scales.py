@@ -176,12 +176,12 @@ ENTRY = Entry(
     name="cnn_noise_scales",
     experiment=EXPERIMENT,
     title="Noise scales and the peak against the loss",
-    caption="a, b: B_noise of the line of steps against samples with ±1.96 standard errors, and "
-    "where ε*(B) peaks (thin bars: the batch sizes on either side; open: the fall to the largest "
-    "batch is within chance; no mark: no peak inside). c, at a checkpoint of that loss: B_simple "
-    "and SGD's B_noise with ±1.96 standard errors over samples, B_noise of sign descent by "
-    "eq. (14), none where S ≤ 0, and where the law of a Gaussian of the network's covariance peaks "
-    "in B.",
+    caption="a, b: B_noise of the line of steps against samples with bars of 95 % (Student's t "
+    "over rounds), and where ε*(B) peaks (thin bars: the batch sizes on either side; open: the "
+    "fall to the largest batch is within chance; no mark: no peak inside). c, at a checkpoint of "
+    "that loss: B_simple and SGD's B_noise with ±1.96 standard errors over samples, B_noise of "
+    "sign descent by eq. (14), none where S ≤ 0, and where the law of a Gaussian of the network's "
+    "covariance peaks in B.",
     not_claimed="One path of Adam gives the checkpoints; runs of other (ε, B) pass elsewhere. The "
     "line's B_noise is where a curve of steps bends, no mean of local noise scales.",
     alt="Three panels of batch sizes on a logarithmic axis against training loss: coloured marks "

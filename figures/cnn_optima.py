@@ -142,16 +142,17 @@ ENTRY = Entry(
     name="cnn_optima",
     experiment=EXPERIMENT,
     title="The best learning rate of the CNN in four senses",
-    caption="ε*(B) by rule (rows) and training loss (colours), with ±1.96 standard errors. The "
-    "paper's protocol: largest decrease over K further steps after a run of the same (ε, B). "
-    "Fewest steps: to that loss. K steps, and one step: from one checkpoint, the same for all "
-    "rates; one step to second order, for sign descent alone, with the law of a Gaussian of the "
-    "network's covariance (strong; Monte-Carlo error shaded) and that of independent coordinates "
-    "(faint). Open triangles: the best rate is that end of the grid. Missing points: no optimum, "
-    "or a standard error of ln ε* above ½. Where no law is shown, the points of several "
-    "losses stand side by side.",
-    not_claimed="Standard errors over few rounds are rather too small. A checkpoint is one point "
-    "of one run; a batch size where every rate fails has no point at all.",
+    caption="ε*(B) by rule (rows) and training loss (colours), with bars of 95 %: Student's t over "
+    "rounds, or over seeds of K steps; for one step, over its draws. The paper's protocol: largest "
+    "decrease over K further steps after a run of the same (ε, B). Fewest steps: to that loss. "
+    "K steps, and one step: from one checkpoint, the same for all rates; one step to second order, "
+    "for sign descent alone, with the law of a Gaussian of the network's covariance (strong; "
+    "Monte-Carlo error shaded) and that of independent coordinates (faint). Open triangles: the "
+    "best rate is that end of the grid. Missing points: no optimum, or a standard error of ln ε* "
+    "above ½ (before Student's t widens it). Where no law is shown, the points of several losses "
+    "stand side by side.",
+    not_claimed="A checkpoint is one point of one run; a batch size where every rate fails has no "
+    "point at all.",
     alt="Seven panels of best learning rate against batch size on logarithmic axes, coloured by "
     "loss; open triangles at an end of the grid; in the last panel two families of lines.",
     draw=draw,

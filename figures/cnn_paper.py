@@ -208,12 +208,11 @@ ENTRY = Entry(
     title="The seed paper's Figure 2, run again",
     caption="a: πσ²/(2μ²) of the network's coordinates at a checkpoint. b, c: how much K further "
     "steps of Adam lower the loss, from where each run first has the target loss; stars: the "
-    "largest decrease of each batch size with ±1.96 standard errors over rounds; curves: Theorem 3 "
-    "and the laws of SGD, ε_max as in eq. (23) and (24), with the line's B_noise. Box: the grid of "
-    "learning rates that the paper prints.",
+    "largest decrease of each batch size with bars of 95 % (Student's t over rounds); curves: "
+    "Theorem 3 and the laws of SGD, ε_max as in eq. (23) and (24), with the line's B_noise. Box: "
+    "the grid of learning rates that the paper prints.",
     not_claimed="Our network is smaller than any the paper may have had and rounds are few: the "
-    "place of the optima, not their exact height, is what can be compared. Standard errors over "
-    "few rounds are rather too small.",
+    "place of the optima, not their exact height, is what can be compared.",
     alt="A histogram over six decades; two heat maps over batch size and learning rate with stars, "
     "three curves, a dashed vertical line and a box in the lower part.",
     draw=draw,

@@ -4,6 +4,7 @@ others."""
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import stdtrit
 
 from experiments.claims import all_claims, judged
 from experiments.claims_cnn import CNN_CLAIMS, CURVES, RUN_RULES, TARGETS
@@ -196,6 +197,18 @@ class TestVerdicts:
         far[np.arange(3), best[:3]] = False
         spoilt = scaled(data, after=xr.DataArray(np.where(far, 2.0, 1.0), dims=("batch", "rate")))
         assert verdict("unbiased/adam/1.2", spoilt) == HOLDS
+
+    @pytest.mark.parametrize(("noise", "expected"), [(0.98, HOLDS), (1.02, INCONCLUSIVE)])
+    def test_the_steps_of_a_line_have_student_s_interval_over_rounds(self, noise, expected):
+        """The line exact in the mean: its band ends where t(n−1) of the jackknife's errors do."""
+        data = made()
+        left = np.linspace(-1, 1, ROUNDS)
+        unit = float(np.sqrt((ROUNDS - 1) * left.var()))
+        size = noise * 0.15 / (stdtrit(ROUNDS - 1, 0.975) * unit)
+        spread = np.exp(size * np.concatenate([[0.0], left]))
+        fewest = data.fewest.isel(replicate=0, drop=True)
+        data = data.assign(fewest=fewest * xr.DataArray(spread, dims="replicate"))
+        assert verdict("line/adam/0.8", data) == expected
 
     def test_what_is_not_there_is_not_run(self):
         data = made()
