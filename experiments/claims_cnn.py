@@ -30,7 +30,7 @@ SENSES = {
 }
 
 # Fewest steps: rates rise about fivefold up to B = 64 and are level from there on, which no power,
-# no α = 1 and no symmetric peak does; whether a flexible law does, six rounds cannot tell.  K steps
+# no α = 1 and no symmetric peak does; whether a flexible law does, few rounds cannot tell.  K steps
 # tell less still.  One step is as on the other networks.
 UNSURE = dict.fromkeys(ON_NETWORKS, INCONCLUSIVE) | {"linear": FAILS, "root": FAILS}
 DESCRIBES = {
@@ -41,40 +41,49 @@ DESCRIBES = {
 }
 
 
-# Expectations that the first default run overturned.  Five rounds, hence bars too long to decide:
-UNDECIDED = (
+# Expectations that the first default run overturned, by what left them undecided.  Few rounds of
+# runs, or seeds of branches, whose bars are long:
+FEW_ROUNDS = (
     "rival/target/adam/1.2/power",
     "rival/target/adam/1.2/saturating",
     "rival/target/adam/1.2/surge",
-    "rival/one_step/sign/1.2/saturating",
     "line/adam/1.2",
-    "scale/sgd/adam/1.2",
     "unbiased/adam/1.2",
     "line/sign/1.2",
-    "scale/simple/sign/1.2",
-    "scale/sgd/sign/1.2",
     "rival/target/adam/0.8/power",
     "rival/target/adam/0.8/saturating",
     "rival/target/adam/0.8/surge",
     "bracketed/fixed/adam/0.8",
-    "rival/one_step/sign/0.8/power",
     "line/adam/0.8",
     "rival/target/adam/0.6/root",
     "rival/target/adam/0.6/power",
     "rival/target/adam/0.6/surge",
     "line/adam/0.6",
-    "scale/sgd/adam/0.6",
     "unbiased/adam/0.6",
     "line/sign/0.6",
+    "rises/line/sign",
+)
+# Single steps have no rounds, but Monte Carlo's errors, of 4 to 7 % at small B; with these, or (at
+# 0.8, where the three fits are one curve) even by itself, the largest misfit is at the band's very
+# end.  That of the knee at 0.6 is inside, but so is its fit to the control, one point off.
+SINGLE_STEPS = (
+    "rival/one_step/sign/1.2/saturating",
+    "rival/one_step/sign/0.8/power",
     "rival/one_step/sign/0.8/alpha",
     "rival/one_step/sign/0.8/knee",
     "rival/one_step/sign/0.6/alpha",
     "rival/one_step/sign/0.6/knee",
-    "rises/line/sign",
 )
-AFTERWARDS = dict.fromkeys(UNDECIDED, INCONCLUSIVE) | {
-    # ε*(B) levels off beyond B = 64 to 264; where its largest value happens to lie is 2 to 14 times
-    # off the line's B_noise
+# Near the end of their band by the errors of the line, and of Monte Carlo in tr(HΣ)/GᵀHG:
+LINES = (
+    "scale/sgd/adam/1.2",
+    "scale/simple/sign/1.2",
+    "scale/sgd/sign/1.2",
+    "scale/sgd/adam/0.6",
+)
+AFTERWARDS = dict.fromkeys((*FEW_ROUNDS, *SINGLE_STEPS, *LINES), INCONCLUSIVE) | {
+    # ε*(B) levels off beyond B = 64 to 264; where its largest value happens to lie is 6 to 16 times
+    # the line's B_noise
     "peak/target/adam/1.2": FAILS,
     "peak/fixed/adam/1.2": FAILS,
     "peak/fixed/sign/1.2": FAILS,
