@@ -248,6 +248,23 @@ class TestCurves:
         assert verdict(id, scaled(data, lr_hat=at(LAST, 0.9))) == INCONCLUSIVE
         assert verdict(id, scaled(data, lr_hat=at(LAST, 0.7), log_lr_sem=30)) == INCONCLUSIVE
 
+    @pytest.mark.parametrize(
+        ("top", "last", "expected"),
+        [(0.05, 0.001, HOLDS), (0.001, 0.05, HOLDS), (0.05, 0.05, INCONCLUSIVE),
+         (0.08, 0.001, INCONCLUSIVE), (0.001, 0.08, INCONCLUSIVE)],
+    )  # fmt: skip
+    def test_a_surge_is_as_uncertain_as_both_of_its_rates_together(self, top, last, expected):
+        """0.8 of the largest: 1.96 · 0.8 · 0.05 is less than the 0.1 to the band's end, and with
+        √2 more."""
+        data = made()
+        lr = np.where(BATCH == 64, 1.0, np.where(LAST, 0.8, 0.4))
+        sem = np.where(BATCH == 64, top, np.where(LAST, last, 0.001))
+        data = data.assign(
+            lr_hat=0 * data.lr_hat + xr.DataArray(lr, dims="batch"),
+            log_lr_sem=0 * data.log_lr_sem + xr.DataArray(sem, dims="batch"),
+        )
+        assert verdict("surge/further/adam/0.8", data) == expected
+
     def test_one_high_point_of_little_weight_is_no_surge(self):
         data = scaled(made(), lr_hat=at(BATCH == 64, 3.0), log_lr_sem=at(BATCH == 64, 100.0))
         assert verdict("surge/target/adam/1.2", data) == FAILS
