@@ -189,6 +189,20 @@ class TestOptima:
         assert widened(5) > 1.1 * widened(ROUNDS) > 1.2
         np.testing.assert_allclose(found.log_lr_sem.sel(sense="one_step"), 0.05)
 
+    def test_steps_are_no_fewest_where_leaving_out_one_round_moves_the_best_to_an_end(self):
+        runs, fixed, one = made()
+        centre = np.where(np.arange(ROUNDS) == 0, LRS[6], LRS[0])  # of all: in between
+        steps = 20 * (1 + 0.3 * np.log(LRS / centre[:, None]) ** 2)
+        steps = xr.DataArray(steps, dims=("round", "rate"))
+        runs = runs.assign(steps=(steps + 0 * runs.steps).transpose(*runs.steps.dims))
+        best = best_lrs(LRS, replicates(steps.transpose("rate", "round")))
+        assert best.edge
+        assert np.isfinite(best.value_r[0])
+        assert np.isnan(best.value_r).any()
+        found = optima(runs, fixed, one)
+        assert np.isnan(found.fewest).all()
+        assert np.isnan(lines(found).b_noise_line).all()
+
     def test_where_the_mean_step_may_ascend_one_step_has_no_optimum(self):
         runs, fixed, one = made()
         one.one_numerator_sem[0, 0] = one.one_numerator_mean[0, 0]
