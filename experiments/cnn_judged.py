@@ -238,7 +238,8 @@ def unbiased(rule: str, target: float, data: xr.Dataset) -> Outcome:
 
 def normal(batch: int, target: float, data: xr.Dataset) -> Outcome:
     """The share of coordinates rejected is at most twice the level of the test; that of values of
-    Student's t is not.  Coordinates are few for the interval's sake: as if independent."""
+    Student's t is not.  The interval takes the coordinates as independent, which they are not
+    quite."""
     d = select(data, target=target, gaussian_batch=batch)
     share, count = float(d.rejected), int(d.coordinates)
     half = Z95 * np.sqrt(max(share * (1 - share), 1 / count) / count) / LEVEL
