@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,7 @@ def _measured(tiny: bool, rounds: int, threads: int) -> dict:
     from tests.bench.rows import TINY, Sizes, measure
 
     torch.set_num_threads(threads)
+    warnings.filterwarnings("ignore", "Full backward hook")  # BackPACK's way of working
     return measure(TINY if tiny else Sizes(), rounds)
 
 

@@ -30,12 +30,16 @@ def notes(found: dict[str, Any]) -> list[str]:
     flat = ", ".join(f"{batch}: {1e3 * cpu:.0f} ms" for batch, cpu in by_batch.items())
     growth = max(by_batch.values()) / min(by_batch.values())
     peaks = ", ".join(f"{cells}: {mb:.0f} MB" for cells, mb in found["peak_mb_by_cells"].items())
+    model = found["transformer"]
+    ways = ", ".join(f"{what}: {mb:.0f} MB" for what, mb in model["peak_mb"].items())
     return [
         f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores with a thread each, "
         f"load {machine['load'][0]:.1f} at the start; {machine['versions']}",
         f"{found['rounds']} rounds in turn; limits of the same run: {', '.join(rates)}",
         f"cost against B: {flat}; largest over smallest {growth:.2f}",
         f"peak memory against cells: {peaks}",
+        f"peak memory of measuring a transformer of {model['parameters'] / 1e6:.1f} million "
+        f"parameters: {ways}; at most {model['limit_mb']} MB",
         *(
             f"{row['name']}: torch / engine {ratio:.2f} at equal error of {what}"
             for row in found["rows"]

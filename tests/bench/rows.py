@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.bench import flat, grid, memory, moments, sign, training
+from tests.bench import flat, grid, memory, moments, sign, training, transformer
 from tests.bench.limits import limits, seconds_at_limit
 from tests.bench.timing import interleaved, ratios, spread
 
@@ -20,9 +20,12 @@ class Sizes(NamedTuple):
         ("CNN", 64, 40), ("MLP", 64, 200), ("MLP", 8, 400),
     )  # fmt: skip
     images: int = 512
+    transformer: tuple[int, int] = (transformer.VOCABULARY, 16)  # vocabulary, samples
 
 
-TINY = Sizes(32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),), 64)
+TINY = Sizes(
+    32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),), 64, (64, 8)
+)  # fmt: skip
 
 
 def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def measure(sizes: Sizes, rounds: int) -> dict[str, Any]:
         "rows": rows,
         "cpu_by_batch": flat.cost_by_batch(*sizes.flat, rounds),
         "peak_mb_by_cells": memory.memory_by_cells(sizes.cells),
+        "transformer": transformer.memory_by_way(*sizes.transformer),
     }
 
 
