@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from jax.flatten_util import ravel_pytree
 
-from experiments.cnn_runs import RULES, Loaded, at_once
+from experiments.cnn_runs import RULES, Loaded, side_by_side
 from experiments.errors import InputError
 from experiments.gaussianity import gaussianity
 from experiments.network_laws import one_step_laws
@@ -81,7 +81,7 @@ def branch(loaded: Loaded, theta, rule: str, batch: int, lrs, k: int, seeds: int
     """The loss K steps from a checkpoint, with a rule that has no memory yet."""
     found = train_branch.branch_from(
         loaded.losses, params_of(loaded, theta), loaded.data, rule=rule, batch=batch,
-        lrs=lrs, seeds=range(seeds), further=k, key=key, at_once=at_once(),
+        lrs=lrs, seeds=range(seeds), further=k, key=key, **side_by_side(),
         **RULES[rule],
     )  # fmt: skip
     return xr.Dataset(

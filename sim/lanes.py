@@ -2,10 +2,13 @@
 
 On a CPU one cell at a time is fastest, as its arrays stay in cache and its products stay large;
 `vmap` over cells with weights of their own would turn every product into a batch of small ones.
-On an accelerator it is the other way round.
+On an accelerator it is the other way round.  A compiled program of such sizes fills one core and
+lets other threads of Python run, so that groups of cells go side by side in threads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,3 +33,11 @@ def groups(count: int, at_once: int) -> Iterator[np.ndarray]:
     width = min(at_once, count)
     for first in range(0, count, width):
         yield np.minimum(np.arange(first, first + width), count - 1)
+
+
+def over_groups(work: Callable[[np.ndarray], Any], count: int, at_once: int, threads: int) -> list:
+    """work(group) of every group of `groups`, in order, of which `threads` go side by side."""
+    if threads == 1:
+        return [work(group) for group in groups(count, at_once)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, groups(count, at_once)))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim.descent import Data, Losses, Place, check_whole, fresh, methodical, travel
-from sim.lanes import groups
+from sim.lanes import groups, over_groups
 from sim.train import TargetNotReached
 from sim.train_grid import cells, check_cells
 from sim.train_runs import FIXED, begin, checked_ladder, run_to, streams
@@ -48,6 +48,7 @@ def branch_from(
     key,
     state=None,
     at_once: int = 1,
+    threads: int = 1,
     chunk: int = 64,
     **parameters,
 ) -> BranchGrid:
@@ -57,18 +58,19 @@ def branch_from(
     learning rates of a seed share their minibatches.  The rest as for `train_grid`.
     """
     method = methodical(losses, rule, batch, chunk, parameters)
-    check_cells(data, lrs, seeds, at_once)
+    check_cells(data, lrs, seeds, at_once, threads)
     check_whole("further", further, 1)
     fixed = fresh(method.rule, params) if state is None else Place(params, state)
     lr_p, round_p = cells(lrs, seeds, key)
     run = partial(travel, method, data)
-    after_p, before = np.empty(lr_p.size), np.nan
-    for group in groups(lr_p.size, at_once):
+
+    def after(group: np.ndarray, steps: int = further) -> np.ndarray:
         lr_c, key_c = jnp.asarray(lr_p[group]), streams(round_p[group], FIXED)
-        place = jax.tree.map(lambda x, c=group.size: jnp.broadcast_to(x, (c, *jnp.shape(x))), fixed)
-        if group[0] == 0:
-            before = float(run(place, lr_c, key_c, (0, 0))[1][0])
-        after_p[group] = run(place, lr_c, key_c, (0, further))[1]
+        place = jax.tree.map(lambda x: jnp.broadcast_to(x, (group.size, *jnp.shape(x))), fixed)
+        return np.asarray(run(place, lr_c, key_c, (0, steps))[1])
+
+    before = float(after(next(groups(lr_p.size, at_once)), 0)[0])
+    after_p = np.concatenate(over_groups(after, lr_p.size, at_once, threads))[: lr_p.size]
     return BranchGrid(before, after_p.reshape(len(lrs), len(seeds)))
 
 

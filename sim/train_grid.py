@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim.descent import Data, Losses, check_whole, methodical, travel
-from sim.lanes import groups
+from sim.lanes import over_groups
 from sim.train_runs import begin, branches, checked_ladder, run_to
 
 
@@ -54,6 +54,7 @@ def train_grid(
     growth: float = 0.04,
     gap: int = 1,
     at_once: int = 1,
+    threads: int = 1,
     chunk: int = 64,
     **parameters,
 ) -> TrainGrid:
@@ -63,24 +64,26 @@ def train_grid(
     each with random numbers of its own whatever others are there; targets: decreasing losses; a
     run ends at the last of them, after `max_steps`, or where it diverges; further: K; growth, gap:
     a look comes max(gap, growth·t) steps after the one at step t; at_once: cells that go together,
-    1 on a CPU, as many as memory holds on a GPU; chunk: samples that go together where cells go one
-    by one (16 is best where activations are large).  Same arguments, same result; at_once and chunk
-    change rounding only.  One compilation serves a batch size.  Raises ValueError for what is
-    malformed.
+    1 on a CPU, as many as memory holds on a GPU; threads: such groups that go side by side, the
+    CPU's cores, and 1 on a GPU; chunk: samples that go together where cells go one by one (16 is
+    best where activations are large).  Same arguments, same result; at_once and chunk change
+    rounding only, threads nothing.  One compilation serves a batch size.  Raises ValueError for
+    what is malformed.
     """
     method = methodical(losses, rule, batch, chunk, parameters)
-    check_cells(data, lrs, seeds, at_once)
+    check_cells(data, lrs, seeds, at_once, threads)
     check_whole("further", further, 1)
     aims, ladder = checked_ladder(targets, max_steps, growth, gap)
     lr_p, round_p = cells(lrs, seeds, key)
-    parts = []
-    for group in groups(lr_p.size, at_once):
+    run = partial(travel, method, data)
+
+    def grouped(group: np.ndarray) -> tuple:
         lr_c, key_c = jnp.asarray(lr_p[group]), round_p[group]
         place = begin(key_c, init=init, rule=method.rule)
-        run = partial(travel, method, data)
         record = run_to(run, place, lr_c, key_c, aims, ladder)
-        after_ck = branches(run, record, lr_c, key_c, further)
-        parts.append((*record[:2], after_ck, *record[3:6]))
+        return *record[:2], branches(run, record, lr_c, key_c, further), *record[3:6]
+
+    parts = over_groups(grouped, lr_p.size, at_once, threads)
     shape = (len(lrs), len(seeds))
     whole = (np.concatenate(part)[: lr_p.size] for part in zip(*parts, strict=True))
     return TrainGrid(*(part.reshape(*shape, *part.shape[1:]) for part in whole))
@@ -93,8 +96,8 @@ def cells(lrs, seeds, key):
     return lr_p, jax.vmap(lambda seed: jax.random.fold_in(key, seed))(seed_p)
 
 
-def check_cells(data: Data, lrs, seeds, at_once) -> None:
-    """ValueError where the data, learning rates, seeds or the number at once are malformed."""
+def check_cells(data: Data, lrs, seeds, at_once, threads=1) -> None:
+    """ValueError where the data, learning rates, seeds, at_once or threads are malformed."""
     for what, part in data._asdict().items():
         if not part.labels.shape[0] or part.inputs.shape[0] != part.labels.shape[0]:
             raise ValueError(f"{what} must hold as many inputs as labels, and at least one")
@@ -106,3 +109,4 @@ def check_cells(data: Data, lrs, seeds, at_once) -> None:
     for seed in seeds:
         check_whole("a seed", seed, 0)
     check_whole("at_once", at_once, 1)
+    check_whole("threads", threads, 1)

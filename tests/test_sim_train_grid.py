@@ -1,5 +1,7 @@
 """Training over learning rates and seeds to several target losses, against plain loops."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from sim.crossings import crossing, next_look
 from sim.descent import CrossEntropy, Data, minibatch, travel
+from sim.lanes import over_groups
 from sim.measure import Population
 from sim.train import TargetNotReached
 from sim.train_branch import branch_from, train_to_checkpoints
@@ -166,6 +169,31 @@ def test_cells_one_by_one_and_together_agree(grid, at_once):
         np.testing.assert_allclose(getattr(together, name), getattr(grid, name), rtol=2e-3)
 
 
+def test_threads_change_nothing(grid):
+    for one, other in zip(trained(threads=3), grid, strict=True):
+        np.testing.assert_array_equal(one, other)
+    cell = {"rule": "sign", "batch": 4, "lrs": LRS, "seeds": SEEDS, "further": 6, "key": KEY}
+    alone, beside = (
+        branch_from(LOSSES, init(KEY), DATA, threads=threads, **cell) for threads in (1, 3)
+    )
+    assert alone.before == beside.before
+    np.testing.assert_array_equal(alone.after_es, beside.after_es)
+
+
+def test_an_error_in_one_thread_is_raised_and_what_waits_is_left_undone():
+    done = []
+
+    def work(group):
+        if group[0] == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        done.append(group)
+
+    with pytest.raises(KeyboardInterrupt):
+        over_groups(work, 100, 1, 2)
+    assert len(done) < 50
+
+
 def test_a_minibatch_is_summed_in_chunks_without_a_change():
     short = {"targets": [1e-6], "max_steps": 10, "batch": 40}
     chunks, whole = (trained(chunk=chunk, **short) for chunk in (16, 40))  # the last is filled up
@@ -272,6 +300,7 @@ def test_checkpoints_are_places_of_the_grid_and_go_on_with_their_memory(grid):
         ({"gap": 0}, "gap must be"),
         ({"growth": -0.1}, "growth must be"),
         ({"at_once": 0}, "at_once must be"),
+        ({"threads": 0}, "threads must be"),
         ({"chunk": 0}, "chunk must be"),
         ({"data": DATA._replace(train=Population(INPUTS, TRAIN.labels[:9]))}, "train must hold"),
     ],
