@@ -1,5 +1,8 @@
 """Claims on the seed paper's CNN on Fashion-MNIST; expectations stand from before the first default
 run, after a look at one smoke run (three batch sizes, one target) and at one seed of the runs.
+
+Those on D0/D1 (`scale/correlated`, `rises/correlated`, `growth`) were added later, after a look at
+its values.
 """
 
 from collections.abc import Iterator
@@ -169,6 +172,11 @@ def _of_checkpoint(target: float) -> Iterator[Claim]:
         f"gaussian/{target:g}", f"{where}: Gaussian noise of the true covariance, within 1.25 for "
         f"B ≥ {GAUSSIAN_SURELY}", "sign_covariance_density",
         "law / measured", partial(cnn_judged.gaussian, target), HOLDS,
+    )  # fmt: skip
+    yield _claim(
+        f"growth/{target:g}", f"{where}: E[VᵀHV] grows with B as for independent noise, "
+        "D1 = 2S/π, within 1.5", "correlated_noise_scale", "D1 / independent",
+        partial(cnn_judged.growth, target), FAILS,
     )  # fmt: skip
     for batch, words in ((1, "per-sample gradients"), (256, "means of 256 gradients")):
         yield _claim(

@@ -3,7 +3,8 @@
 Runs of Adam and of sign descent over batch sizes and learning rates, to several training losses and
 K steps beyond (the paper's protocol); and, which separates the step from its history, the best rate
 from fixed checkpoints over one step and over K.  Beside them B_noise by the line of steps against
-samples, by eq. (14), and the laws of one step with independent noise and with the network's own.
+samples, by eq. (14) and by D0/D1 of the network's own noise, and the laws of one step with
+independent noise and with that.
 
 Differences from the paper: its widths are not given (ours are in `sim.nets`); the `default` preset
 has a narrower network, 7 of its 24 batch sizes, 5 rounds instead of 100, and learning rates on a
@@ -23,6 +24,7 @@ import theory
 from experiments import (
     cnn_points,
     cnn_runs,
+    correlated_scale,
     curvature,
     fit,
     gaussianity,
@@ -54,7 +56,7 @@ def run(spec: Spec, store: Store, data_dir: Path | None) -> xr.Dataset:
     net = Net(spec.features, spec.hidden, spec.evaluation)
     work = _Work(spec, store, loader(net, spec.seed, data_dir), jax.random.key(spec.seed))
     places = len(spec.rules) * len(spec.batches)
-    cells = places * (spec.rounds + len(spec.targets)) + 3 * len(spec.targets) + 1
+    cells = places * (spec.rounds + len(spec.targets)) + 4 * len(spec.targets) + 1
     with progress("cnn_fashion", cells) as report:
         runs = work.runs(report)
         points = work.points(report)
@@ -147,7 +149,13 @@ class _Work:
                     self.load(), t, law_batches, spec.law_draws, a
                 ), report,
             )  # fmt: skip
-            rows.append(xr.merge([here, step, laws]))
+            scale = self._cell(
+                f"correlated-{k}", asked | {"rows": spec.rows},
+                (cnn_runs, cnn_points, correlated_scale, theory),
+                lambda t=theta, a=again: cnn_points.correlated(self.load(), t, spec.rows, a),
+                report,
+            )  # fmt: skip
+            rows.append(xr.merge([here, step, laws, scale]))
         whole = xr.concat(
             rows, "target", data_vars="all", join="outer", fill_value={"histogram": 0}
         )

@@ -31,6 +31,7 @@ SCALES = {  # what the line's B_noise is held against: variable, words, the law 
     "paper": ("b_noise_law", "πT/(2S), eq. (14)", "noise_scale"),
     "simple": ("b_simple", "tr Σ/|G|²", "sgd_noise_scale"),
     "sgd": ("b_noise", "tr(HΣ)/GᵀHG", "sgd_noise_scale"),
+    "correlated": ("b_noise_correlated", "D0/D1, the network's noise", "correlated_noise_scale"),
 }
 SMALL = 12  # the largest of the paper's small batches
 TWICE = (0.0, 2.0)  # share rejected over the level of the test
@@ -125,6 +126,16 @@ def scale(kind: str, rule: str, target: float, data: xr.Dataset) -> Outcome:
     d = _line_of(rule, target, data)
     value, error = _scale_of(kind, d)
     return _same(float(d.b_noise_line), float(d.b_noise_line_sem), float(value), float(error))
+
+
+def growth(target: float, data: xr.Dataset) -> Outcome:
+    """D1 of the network's own noise over that of independent noise, T/B_noise by eq. (14)."""
+    d = select(data, target=target)
+    independent = float(d.trace_law / d.b_noise_law)
+    if not np.isfinite([independent, d.corr_D1, d.corr_D1_sem]).all():
+        raise Absent("no independent noise scale here")
+    ratio, half = float(d.corr_D1) / independent, Z95 * float(d.corr_D1_sem) / abs(independent)
+    return _within(ratio, half, SAME, {"half the noise": np.array([ratio / 4])}, n=1)
 
 
 def peak(sense: str, rule: str, target: float, data: xr.Dataset) -> Outcome:

@@ -12,11 +12,13 @@ import numpy as np
 import xarray as xr
 from jax.flatten_util import ravel_pytree
 
-from experiments.cnn_runs import RULES, Loaded, side_by_side
+from experiments.cnn_runs import RULES, Loaded, at_once, threads
+from experiments.correlated_scale import correlated_scale
 from experiments.errors import InputError
 from experiments.gaussianity import gaussianity
 from experiments.network_laws import one_step_laws
 from sim import network, network_measure, train_branch
+from sim.lanes import over_groups
 from sim.noise_scales import Measured
 from sim.train import TargetNotReached
 
@@ -62,13 +64,15 @@ def point_at(loaded: Loaded, theta) -> network.Point:
 def one_step(loaded: Loaded, theta, batches, resolution: float, limit: int, key) -> xr.Dataset:
     """ε* of one step of sign descent, to second order, with real minibatches."""
     point = point_at(loaded, theta)
-    steps = [
-        network.minibatch_step(
-            "sign", point, batch=int(batch), resolution=resolution, limit=limit,
-            key=jax.random.fold_in(key, index),
-        )
-        for index, batch in enumerate(batches)
-    ]  # fmt: skip
+
+    def step(index: np.ndarray) -> network.NetworkStep:
+        place = int(index[0])
+        return network.minibatch_step(
+            "sign", point, batch=int(batches[place]), resolution=resolution, limit=limit,
+            key=jax.random.fold_in(key, place),
+        )  # fmt: skip
+
+    steps = over_groups(step, len(batches), 1, threads())
     columns = {}
     for name in ("lr_star", "numerator", "denominator"):
         parts = [getattr(step, name) for step in steps]
@@ -81,8 +85,8 @@ def branch(loaded: Loaded, theta, rule: str, batch: int, lrs, k: int, seeds: int
     """The loss K steps from a checkpoint, with a rule that has no memory yet."""
     found = train_branch.branch_from(
         loaded.losses, params_of(loaded, theta), loaded.data, rule=rule, batch=batch,
-        lrs=lrs, seeds=range(seeds), further=k, key=key, **side_by_side(),
-        **RULES[rule],
+        lrs=lrs, seeds=range(seeds), further=k, key=key, at_once=at_once(),
+        threads=threads(), **RULES[rule],
     )  # fmt: skip
     return xr.Dataset(
         {"fixed_after": (("rate", "seed"), found.after_es), "fixed_before": found.before}
@@ -113,3 +117,8 @@ def laws(loaded: Loaded, theta, batches, draws: int, key) -> xr.Dataset:
     """`network_laws.one_step_laws`, by `law_batch`."""
     found = one_step_laws(point_at(loaded, theta), batches, draws, key)
     return found.rename(batch="law_batch", b_noise="b_noise_law", S="S_law", trace="trace_law")
+
+
+def correlated(loaded: Loaded, theta, rows: int, key) -> xr.Dataset:
+    """`correlated_scale` at the checkpoint."""
+    return correlated_scale(point_at(loaded, theta), rows, key, threads=threads())

@@ -25,7 +25,7 @@ RULES: Mapping[str, Mapping[str, Any]] = {
     "adam": {"beta1": 0.9, "beta2": 0.999},
     "sign": {},  # Adam with β1 = β2 = 0
 }
-AT_ONCE = 64  # runs side by side on an accelerator
+AT_ONCE = 64  # runs in one program on an accelerator
 GROWTH = 0.08  # of the steps so far, from look to look
 
 
@@ -51,11 +51,14 @@ def accelerated() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def side_by_side() -> dict[str, int]:
-    """How runs share the device: a thread to a core, or one program of many runs."""
-    if accelerated():
-        return {"at_once": AT_ONCE}
-    return {"threads": os.cpu_count() or 1}
+def at_once() -> int:
+    """How many runs make one program."""
+    return AT_ONCE if accelerated() else 1
+
+
+def threads() -> int:
+    """How many programs go side by side: one to a core, or one."""
+    return 1 if accelerated() else os.cpu_count() or 1
 
 
 def loader(net: Net, seed: int, data_dir: Path | None):
@@ -87,8 +90,8 @@ def runs(loaded: Loaded, rule: str, batch: int, lrs, targets, steps: int, k: int
     """All learning rates of one round: a dataset by `rate` and `target`."""
     grid = train_grid.train_grid(
         loaded.losses, loaded.init, loaded.data, rule=rule, batch=batch, lrs=lrs, seeds=[seed],
-        targets=targets, further=k, max_steps=steps, key=key, growth=GROWTH, **side_by_side(),
-        **RULES[rule],
+        targets=targets, further=k, max_steps=steps, key=key, growth=GROWTH, at_once=at_once(),
+        threads=threads(), **RULES[rule],
     )  # fmt: skip
     both = ("rate", "target")
     return xr.Dataset(

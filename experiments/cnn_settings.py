@@ -19,7 +19,8 @@ class Spec:
     the `highest` of each rule; `printed`: those of the paper's grid as well; `rounds`: runs of each
     (B, ε); `further`: K; `samples`, `steps`: a run ends after steps + samples/B steps;
     `point_batch`, `point_lr`: of the run to the checkpoints; `seeds`: branches from a checkpoint;
-    `draws`: most minibatches of one step; `law_draws`: draws of the Gaussian law."""
+    `draws`: most minibatches of one step; `law_draws`: draws of the Gaussian law; `rows`: of the
+    Hessian, for D0/D1."""
 
     rules: tuple[str, ...] = tuple(RULES)  # scientific
     batches: tuple[int, ...] = (1, 3, 12, 64, 264, 664, 1164)  # scientific
@@ -35,6 +36,7 @@ class Spec:
     seeds: int = 8  # nuisance
     draws: int = 8192  # nuisance
     law_draws: int = 256  # nuisance
+    rows: int = 512  # nuisance
     features: tuple[int, ...] = (4, 8, 16)  # fixed
     hidden: int = 32  # fixed
     evaluation: int = 512  # fixed
@@ -46,12 +48,14 @@ class Spec:
 PRESETS = {
     "smoke": Spec(
         batches=(4, 64, 264), targets=(1.5,), lowest=(4e-4, 1e-4), highest=(3e-2, 1e-2), rates=5,
-        rounds=3, samples=4000, steps=100, seeds=4, draws=512, law_draws=64, evaluation=256,
+        rounds=3, samples=4000, steps=100, seeds=4, draws=512, law_draws=64, rows=64,
+        evaluation=256,
     ),
     "default": Spec(),
     "paper": Spec(
         batches=(*SMALL, *LARGE), rates=25, printed=True, rounds=100, samples=100_000, steps=1000,
-        seeds=100, draws=2**17, law_draws=4096, features=(8, 16, 32), hidden=64, evaluation=4096,
+        seeds=100, draws=2**17, law_draws=4096, rows=2**13, features=(8, 16, 32), hidden=64,
+        evaluation=4096,
     ),
 }  # fmt: skip
 
@@ -71,7 +75,7 @@ def validate(spec: Spec) -> None:
         raise InputError(f"lowest and highest must be {len(RULES)} rates above 0, low below high")
     least = {
         "further": 1, "rates": 3, "rounds": 2, "samples": 0, "steps": 1, "seeds": 2, "draws": 2,
-        "law_draws": 2, "hidden": 1, "evaluation": 64, "point_batch": 1,
+        "law_draws": 2, "rows": 2, "hidden": 1, "evaluation": 64, "point_batch": 1,
     }  # fmt: skip
     for name, few in least.items():
         if getattr(spec, name) < few:

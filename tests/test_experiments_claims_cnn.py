@@ -8,6 +8,7 @@ from scipy.special import stdtrit
 
 from experiments.claims import all_claims, judged
 from experiments.claims_cnn import CNN_CLAIMS, CURVES, RUN_RULES, TARGETS
+from experiments.cnn_judged import SCALES
 from experiments.gaussianity import ALTERNATIVES, LEVEL
 from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from experiments.readme import GROUPS
@@ -47,7 +48,9 @@ def made() -> xr.Dataset:
         "b_noise_line_sem": (("rule", "target"), np.full((2, 3), SEM)),
         "b_noise_law": ("target", NOISE), "b_simple": ("target", NOISE),
         "b_simple_mc": ("target", 0 * NOISE), "b_noise": ("target", NOISE),
-        "b_noise_mc": ("target", SEM * NOISE),
+        "b_noise_mc": ("target", SEM * NOISE), "b_noise_correlated": ("target", NOISE),
+        "b_noise_correlated_mc": ("target", SEM * NOISE), "trace_law": ("target", 50 * NOISE),
+        "corr_D1": ("target", [50.0] * 3), "corr_D1_sem": ("target", [2.0] * 3),
         "b_peak": (place[:3], np.full(shape[:3], np.nan)),
         "printed": ("window", [1e-4, 1e-3]),
         "before": (every, before), "after": (every, before - 0.02 + shaken),
@@ -95,9 +98,10 @@ def scaled(data: xr.Dataset, **factors) -> xr.Dataset:
 TRUE = (
     *(f"bracketed/{sense}/adam/1.2" for sense in ("target", "fixed", "further")),
     *(f"{kind}/{rule}/0.8" for kind in ("line", "unbiased") for rule in RULES),
-    *(f"scale/{kind}/adam/0.6" for kind in ("paper", "simple", "sgd")),
-    *(f"rises/{kind}" for kind in ("paper", "simple", "sgd", "line/adam", "line/sign")),
-    "independent/0.6", "gaussian/0.6", "normal/1/0.6", "normal/256/0.6", "power/student",
+    *(f"scale/{kind}/adam/0.6" for kind in SCALES),
+    *(f"rises/{kind}" for kind in (*SCALES, "line/adam", "line/sign")),
+    "independent/0.6", "gaussian/0.6", "growth/0.6", "normal/1/0.6", "normal/256/0.6",
+    "power/student",
 )  # fmt: skip
 LAST, LARGEST = BATCH > 664, BATCH >= 64
 
@@ -111,13 +115,14 @@ WORSE = {
     "optima beyond 1e-3": ({"lr_hat": 1.5}, [id for id in TRUE if id.startswith("bracketed")]),
     "steps off the line": ({"fewest": at(LARGEST, 1.3)}, [f"line/{rule}/0.8" for rule in RULES]),
     "a line of half the scale": (
-        {"b_noise_line": 0.5}, [f"scale/{kind}/adam/0.6" for kind in ("paper", "simple", "sgd")],
+        {"b_noise_line": 0.5}, [f"scale/{kind}/adam/0.6" for kind in SCALES],
     ),
     "scales that fall": (
         {name: xr.DataArray([1.0, 0.5, 0.2], dims="target")
-         for name in ("b_noise_line", "b_noise_law", "b_simple", "b_noise")},
+         for name in ("b_noise_line", "b_noise_law", "b_simple", "b_noise", "b_noise_correlated")},
         [id for id in TRUE if id.startswith("rises")],
     ),
+    "curvature that does not grow": ({"corr_D1": -1.0}, ["growth/0.6"]),
     "losses that rise": ({"after": 1.05}, [f"unbiased/{rule}/0.8" for rule in RULES]),
     "laws off at one batch": (
         {f"lr_{name}": xr.DataArray(np.where(LAST, 1.6, 1.0), dims="law_batch")
