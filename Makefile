@@ -17,8 +17,9 @@ reproduce: .venv/run
 figures: .venv/run
 	@$(PY) -m figures
 
+# two workers on two cores: more threads of XLA (NPROC) only wait for each other
 test: .venv/test
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@NPROC=1 $(PY) -m pytest -n 2 --dist loadfile
 
 mutants: .venv/test
 	@$(PY) tests/mutants.py
