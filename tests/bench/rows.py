@@ -17,14 +17,15 @@ class Sizes(NamedTuple):
     flat: tuple[int, int] = (256, 2**15)  # d, draws
     cells: tuple[int, ...] = (5000, 20_000, 100_000)
     training: tuple[tuple[str, int, int], ...] = (  # net, batch size, steps of a cell
-        ("CNN", 64, 40), ("MLP", 64, 200), ("MLP", 8, 400),
+        ("CNN", 64, 40), ("strided CNN", 64, 100), ("MLP", 64, 200), ("MLP", 8, 400),
     )  # fmt: skip
     images: int = 512
     transformer: tuple[int, int] = (transformer.VOCABULARY, 16)  # vocabulary, samples
 
 
 TINY = Sizes(
-    32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3),), 64, (64, 8)
+    32, 1024, 64, (8, 2, 3, 4, 5), (8, 256), (100, 200), (("MLP", 4, 3), ("strided CNN", 4, 3)), 64,
+    (64, 8)
 )  # fmt: skip
 
 

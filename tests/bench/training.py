@@ -1,4 +1,5 @@
-"""Rows: training with Adam at constant learning rates, a CNN and an MLP, one cell after the other.
+"""Rows: training with Adam at constant learning rates, one cell after the other: the CNN of the
+rows, the CNN of the experiment `cnn_fashion` at the size of its preset `paper`, and an MLP.
 
 All candidates start from the same parameters, see the same minibatches and give the loss on a small
 evaluation set after the last step.  torch draws nothing: its minibatches are given.  Max-pooling
@@ -16,6 +17,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from sim.descent import CrossEntropy, Data, minibatch
 from sim.measure import Population
 from sim.models import MLP
+from sim.nets import FashionCNN
 from sim.train_grid import train_grid
 from sim.train_runs import RUN, START
 from tests.bench.cnn import PRODUCTS, PooledCNN
@@ -23,9 +25,13 @@ from tests.bench.timing import Candidate
 
 LRS = (1e-3, 2e-3)
 SAMPLES, EVALUATED = 4096, 64
-NETS = {"CNN": PooledCNN(), "MLP": MLP((64, 64, 10))}
-LAYERS = {"CNN": PRODUCTS, "MLP": (784 * 64, 64 * 64, 64 * 10)}
-CHUNKS = {"CNN": 16, "MLP": 64}  # samples, the fastest of 16, 32 and 64
+NETS = {"CNN": PooledCNN(), "strided CNN": FashionCNN(), "MLP": MLP((64, 64, 10))}
+LAYERS = {
+    "CNN": PRODUCTS,
+    "strided CNN": (196 * 9 * 8, 49 * 72 * 16, 16 * 144 * 32, 512 * 64, 64 * 10),
+    "MLP": (784 * 64, 64 * 64, 64 * 10),
+}
+CHUNKS = {"CNN": 16, "strided CNN": 64, "MLP": 64}  # samples, the fastest of 16, 32 and 64
 KEY = jax.random.key(4)
 
 
@@ -78,11 +84,23 @@ def modules(net: str, early_pool: bool):
         for rows, columns in pairwise(sizes):
             layers += [nn.Linear(rows, columns), nn.ReLU()]
         return nn.Sequential(*layers[:-1])
+    if net == "strided CNN":
+        return strided()
     layers = []
     for rows, columns in ((1, 16), (16, 32)):
         after = [nn.MaxPool2d(2), nn.ReLU()] if early_pool else [nn.ReLU(), nn.MaxPool2d(2)]
         layers += [nn.Conv2d(rows, columns, 3, padding=1), *after]
     layers += [nn.Flatten(), nn.Linear(1568, 128), nn.ReLU(), nn.Linear(128, 10)]
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+def strided():
+    """The experiment's CNN: padded as 'SAME' at stride 2, 28 → 14 → 7 → 4."""
+    nn = torch.nn
+    layers: list = []
+    for rows, columns, low in ((1, 8, 0), (8, 16, 0), (16, 32, 1)):
+        layers += [nn.ZeroPad2d((low, 1, low, 1)), nn.Conv2d(rows, columns, 3, stride=2), nn.ReLU()]
+    layers += [nn.Flatten(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
@@ -117,7 +135,7 @@ def in_torch(job: Job, *, early_pool: bool = False):
     index, labels = torch.from_numpy(chosen).long(), torch.from_numpy(job.labels).long()
     images = torch.from_numpy(job.images).permute(0, 3, 1, 2).contiguous()
     loss = torch.nn.functional.cross_entropy
-    form = torch.channels_last if job.net == "CNN" else torch.contiguous_format
+    form = torch.contiguous_format if job.net == "MLP" else torch.channels_last
 
     def cell(lr: float) -> float:
         model = with_parameters(modules(job.net, early_pool), params)
