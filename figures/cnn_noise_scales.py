@@ -48,7 +48,8 @@ def draw(dataset: xr.Dataset) -> Figure:
     """A panel per rule, and one of the checkpoints."""
     shown = rules(dataset)
     parts = [dataset.sel(rule=rule) for rule in shown]
-    columns = ("b_noise_line", "b_peak", "b_simple", "b_noise", "b_noise_law")
+    columns = ("b_noise_line", "b_peak", "b_simple", "b_noise", "b_noise_law",
+               "b_noise_correlated")  # fmt: skip
     limits = around(*(dataset[name] for name in columns), dataset["batch"], dataset["law_batch"])
     if not shown or not any(np.isfinite(dataset[name]).any() for name in columns):
         return empty("no noise scale was found")
@@ -110,6 +111,13 @@ def _checkpoint(axes: Axes, dataset: xr.Dataset) -> None:
     law = dataset["b_noise_law"].values
     marks: dict[str, Any] = {"marker": "_", "ms": 11, "mew": 1.6, "lw": 1.0, "zorder": 2.5}
     axes.plot(place, np.where(law > 0, law, np.nan), color=style.LAW, **marks)
+    own = dataset["b_noise_correlated"].values
+    half = style.Z95 * dataset["b_noise_correlated_mc"].values
+    there = np.isfinite(own)
+    style.interval(
+        axes, place[there] + STEP, own[there],
+        [np.minimum(half, 0.99 * own)[there], half[there]], color=style.LAW, fmt="v", markersize=5,
+    )  # fmt: skip
     found = [law_peak(dataset.isel(target=x)) for x in range(len(place))]
     height = np.array([peak for peak, _ in found])
     last = np.array([end for _, end in found])
@@ -136,6 +144,8 @@ def _legend(figure: Figure) -> None:
             for colour, marker, words in SCALES.values()
         ),
         Line2D([], [], color=style.LAW, **law, label="eq. (14), sign descent"),
+        Line2D([], [], marker="v", ms=5.5, color=style.LAW, **point,
+               label="D0/D1, its noise correlated"),
         Line2D([], [], color=style.GAUSSIAN, **law, label="the Gaussian law peaks"),
         Line2D([], [], marker="^", mfc="white", mec=style.GAUSSIAN, ls="", ms=6,
                label="it has no peak up to here"),
@@ -151,6 +161,7 @@ def reading(dataset: xr.Dataset) -> str:
         (dataset["b_simple"], "B_simple"),
         (dataset["b_noise"], "SGD's B_noise"),
         (dataset["b_noise_law"], "eq. (14)"),
+        (dataset["b_noise_correlated"], "D0/D1"),
     ]  # fmt: skip
     words = [_path(values, name) for values, name in named]
     found = [law_peak(dataset.isel(target=x)) for x in range(dataset.sizes["target"])]
@@ -159,6 +170,11 @@ def reading(dataset: xr.Dataset) -> str:
         words.append(f"peak of the Gaussian law: {', '.join(heights)}")
     silent = int((dataset["S_law"] <= 0).sum())
     note = f" Eq. (14) gives none at {silent} of {len(found)} losses, for S ≤ 0." if silent else ""
+    growth, half = dataset["corr_D1"].values, style.Z95 * dataset["corr_D1_sem"].values
+    if (growth <= half).any():
+        falls, open_ = int((growth < -half).sum()), int((np.abs(growth) <= half).sum())
+        note += f" D1 is below zero, so that no peak is predicted, at {falls} and not told from "
+        note += f"zero at {open_} of {len(found)}."
     losses = ", ".join(f"{target:g}" for target in dataset["target"].values)
     said = "; ".join(word for word in words if word)
     return f"At losses {losses}, in samples: {said or 'nothing'}.{note} {reduction(dataset)}"
@@ -180,8 +196,9 @@ ENTRY = Entry(
     "over rounds), and where ε*(B) peaks (thin bars: the batch sizes on either side; open: the "
     "fall to the largest batch is within chance; no mark: no peak inside). c, at a checkpoint of "
     "that loss: B_simple and SGD's B_noise with ±1.96 standard errors over samples, B_noise of "
-    "sign descent by eq. (14), none where S ≤ 0, and where the law of a Gaussian of the network's "
-    "covariance peaks in B.",
+    "sign descent by eq. (14), none where S ≤ 0, and by D0/D1 of the network's own correlated "
+    "noise (bars: ±1.96 standard errors over rows of H), none where D1 is not above zero; and "
+    "where the law of a Gaussian of the network's covariance peaks in B.",
     not_claimed="One path of Adam gives the checkpoints; runs of other (ε, B) pass elsewhere. The "
     "line's B_noise is where a curve of steps bends, no mean of local noise scales.",
     alt="Three panels of batch sizes on a logarithmic axis against training loss: coloured marks "

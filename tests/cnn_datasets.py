@@ -82,6 +82,9 @@ def _network() -> dict:
         "b_simple": ("target", [60.0, 120.0, 200.0]), "b_simple_other_sem": ("target", 9 * each),
         "b_noise": ("target", [45.0, 90.0, 150.0]), "b_noise_other_sem": ("target", 8 * each),
         "b_noise_mc": ("target", 4 * each), "b_noise_law": ("target", [0.2, 0.4, np.nan]),
+        "b_noise_correlated": ("target", [80.0, np.nan, np.nan]),
+        "b_noise_correlated_mc": ("target", [12.0, np.nan, np.nan]),
+        "corr_D1": ("target", [400.0, -50.0, 3.0]), "corr_D1_sem": ("target", [60.0, 4.0, 9.0]),
         "S_law": ("target", [1700.0, 900.0, -5.0]), "point_loss": ("target", list(TARGETS)),
     }  # fmt: skip
 

@@ -24,7 +24,7 @@ TINY = Spec(
     lowest=(1e-3, 1e-3), highest=(1e-2, 1e-2), rates=3, rounds=2, samples=16, steps=4,
     seeds=2, draws=8, law_draws=4, features=(2,), hidden=4, evaluation=64, point_batch=16,
 )  # fmt: skip
-CELLS = 2 * (2 + 1) + 3 + 1  # runs and branches; what is at the checkpoint, and the run to it
+CELLS = 2 * (2 + 1) + 4 + 1  # runs and branches; what is at the checkpoint, and the run to it
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def cells(out) -> set[str]:
 
 
 class TestRun:
-    def test_a_cell_per_round_and_per_branch_and_three_per_checkpoint(self, finished):
+    def test_a_cell_per_round_and_per_branch_and_four_per_checkpoint(self, finished):
         assert len(cells(finished[0])) == CELLS
 
     def test_the_dataset_has_runs_laws_and_measurements_at_the_checkpoint(self, finished):
@@ -74,6 +74,8 @@ class TestRun:
         assert data.samples.item() == TINY.evaluation
         assert np.isfinite(data.lr_independent).all()
         assert (data.b_simple > 0).all()
+        assert (data.corr_D0 > 0).all()
+        assert (data.corr_D1_sem > 0).all()
         assert data.batch.attrs["units"] == "samples"
 
     def test_a_look_is_at_or_below_its_target_or_there_was_none(self, finished):

@@ -40,6 +40,8 @@ CNN_UNDECIDED = {
         *(f"peak/{curve}" for curve in (*FEW_OPTIMA, "target/adam/0.6") if curve != WIDE),
         *(f"surge/{curve}" for curve in FEWEST_OPTIMA),
         *(f"unbiased/sign/{loss}" for loss in (1.2, 0.8, 0.6)),
+        *(f"scale/correlated/{rule}/{loss}" for rule in ("adam", "sign") for loss in (0.8, 0.6)),
+        "rises/correlated",  # D1 is above zero at a loss of 1.2 only
         *("bracketed/fixed/adam/0.6", "bracketed/further/adam/1.2", "line/sign/0.8"),
     )
 }

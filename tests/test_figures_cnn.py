@@ -166,6 +166,11 @@ def test_a_law_without_a_peak_is_said_to_have_none(data):
     said = cnn_noise_scales.reading(data)
     assert "none up to 16384" in said
     assert "at 1 of 3 losses, for S ≤ 0" in said
+    assert "D0/D1: 80, –, –" in said
+    assert (
+        "D1 is below zero, so that no peak is predicted, at 1 and not told from zero at 1 of 3"
+        in said
+    )
 
 
 def test_a_peak_whose_fall_is_within_chance_is_open(data):
