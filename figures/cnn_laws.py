@@ -1,7 +1,8 @@
 """Rival laws against every measured ε*(B) of the seed paper's CNN: which describe it, which do not.
 
-A law is excluded on a curve if its ΔAICc is above 10 or its largest misfit beyond the band.  With
-too few points for the criterion the misfit alone decides.
+A law is excluded on a curve if its ΔAICc is above 10, or if at some batch size it misses ε* by more
+than the band even at the nearer end of the 95 % interval of ε*.  With too few points for the
+criterion the misfit alone decides.
 """
 
 from typing import NamedTuple
@@ -50,8 +51,15 @@ def verdicts(dataset: xr.Dataset) -> Verdicts | None:
     )
     known = np.isfinite(delta)
     with np.errstate(invalid="ignore"):
-        excluded = (known & (delta > LIMIT)) | ~(worst <= part["fit_band"].values)
+        excluded = (known & (delta > LIMIT)) | ~(_surely(part) <= part["fit_band"].values)
     return Verdicts(laws, [str(c) for c in part["curve"].values], delta, worst, excluded)
+
+
+def _surely(part: xr.Dataset) -> np.ndarray:
+    """The largest misfit (l, c) over batch sizes, each less the half-width of its interval."""
+    ratio = part["fit_lr_star_fit"] / part["fit_lr_star_mean"]
+    half = style.Z95 * ratio * part["fit_lr_star_sem"] / part["fit_lr_star_mean"]
+    return (np.abs(ratio - 1) - half).max("fit_batch").transpose("law", "curve").values
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -133,7 +141,9 @@ def _bar(figure: Figure, dataset: xr.Dataset) -> None:
     bar.set_xticks([0.03, 0.1, 0.3, 1, 3], ["3 %", "10", "30", "100", "300"])
     bar.set_xlabel("largest misfit", labelpad=1)
     band = 100 * float(dataset["fit_band"].max())
-    words = f"number: ΔAICc;\nframe: misfit within {band:.0f} %\nand ΔAICc at most {LIMIT:.0f}"
+    words = (
+        f"number: ΔAICc;\nframe: not excluded, by {LIMIT:.0f}\nor a misfit surely over {band:.0f} %"
+    )
     figure.text((1.6 + 1.75) / width, 0.08 / height, words, fontsize=7.5, va="bottom")
 
 
@@ -186,8 +196,9 @@ ENTRY = Entry(
     title="Which laws describe the CNN's ε*(B)",
     caption="Every rival law fitted to every ε*(B) with four optima or more, by rule, sense and "
     "loss. Colour: largest misfit at any batch size; number: ΔAICc above the best law of the curve "
-    "(a dash: too few points for it). A framed law describes the curve; the others are excluded on "
-    "it, by ΔAICc above 10 or by a misfit beyond the band.",
+    "(a dash: too few points for it). A framed law is not excluded on the curve; the others are, "
+    "by ΔAICc above 10 or by an ε* that they miss by more than the band even at the nearer end of "
+    "its 95 % interval.",
     not_claimed="ΔAICc takes standard errors over few rounds, though widened by Student's t, as "
     "exact and optima as independent, so that it may exclude too easily; several laws that stand "
     "are no evidence for any of them.",

@@ -29,7 +29,7 @@ def law_table(dataset: xr.Dataset | None) -> str:
     return (
         f"<p>{prose(sentence(found))}</p>\n"
         '<div class="wide"><table><caption>On how many curves a law stands: ΔAICc at most '
-        f"{LIMIT:.0f} and no misfit beyond the band.</caption>\n"
+        f"{LIMIT:.0f} and no misfit surely beyond the band.</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
 

@@ -192,15 +192,24 @@ def test_the_share_rejected_has_the_bar_of_a_share(data):
 
 def test_a_law_is_excluded_by_its_criterion_or_by_its_misfit_and_not_for_want_of_points(data):
     one = data.copy(deep=True)
+    band, mean = one.fit_band.values[:, None], one.fit_lr_star_mean
+    one["fit_lr_star_sem"] = 0.001 * mean
+    one["fit_delta_aicc"].loc[{"law": ["linear", "power"]}] = 0.0
     one["fit_delta_aicc"].loc[{"law": "constant"}] = [np.inf, 11.0]
-    one["fit_worst"].loc[{"law": "constant"}] = 0.02
-    one["fit_worst"].loc[{"law": "linear"}] = [np.nan, 0.04]
-    one["fit_delta_aicc"].loc[{"law": "linear"}] = 0.0
+    off = {"constant": 1.0, "linear": 1 + 1.2 * band, "power": 1 + 1.01 * band}
+    for law, factor in off.items():
+        one["fit_lr_star_fit"].loc[{"law": law}] = factor * mean.values
     found = cnn_laws.verdicts(one)
     assert found is not None
-    assert found.excluded[found.laws.index("constant")].tolist() == [False, True]
-    assert found.excluded[found.laws.index("linear")].tolist() == [True, True]
+    out = {law: found.excluded[found.laws.index(law)].tolist() for law in off}
+    assert out["constant"] == [False, True]  # infinite for want of points; above 10
+    assert out["linear"] == [True, True]  # beyond the band
+    assert out["power"] == [False, False]  # beyond it, but within the interval of ε*
     assert "constant (stands on 1)" in cnn_laws.sentence(found)
+    one["fit_lr_star_fit"].loc[{"law": "power"}] = np.nan
+    broken = cnn_laws.verdicts(one)
+    assert broken is not None
+    assert broken.excluded[broken.laws.index("power")].all()
 
 
 def test_the_verdict_names_what_stands_and_the_table_agrees(data):
