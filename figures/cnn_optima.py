@@ -148,10 +148,10 @@ ENTRY = Entry(
     "K steps, and one step: from one checkpoint, the same for all rates; one step to second order, "
     "of sign descent, which Adam's first step without memory is, with the law of a Gaussian of the "
     "network's covariance (strong; Monte-Carlo error shaded) and that of independent coordinates "
-    "(faint). Open triangles: the best rate is that end of the grid. Missing points: no optimum, or "
+    "(faint). Open triangles: the best rate is that end of the grid. Missing points: none, or "
     "a standard error of ln ε* above ½ (before Student's t widens it). Where no law is shown, the "
     "points of several losses stand side by side.",
-    not_claimed="A checkpoint is one point of one run, and rules start there without memory; a batch "
+    not_claimed="A checkpoint is one point of one run, and rules start there anew; a batch "
     "size where every rate fails has no point at all.",
     alt="Seven panels of best learning rate against batch size on logarithmic axes, coloured by "
     "loss; open triangles at an end of the grid; in the last panel two families of lines.",
