@@ -20,6 +20,7 @@ def nothing_recorded(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quickly_compiled():
     """Programs that run for a moment only are compiled without most optimizations."""
+    before = jax.config.jax_disable_most_optimizations  # pyright: ignore[reportAttributeAccessIssue]
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    jax.config.update("jax_disable_most_optimizations", before)
