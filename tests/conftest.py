@@ -7,6 +7,7 @@ import pytest
 from experiments import store
 
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,9 +19,8 @@ def nothing_recorded(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quickly_compiled():
-    """Programs that run for a moment only are compiled without most optimizations."""
-    before = jax.config.jax_disable_most_optimizations  # pyright: ignore[reportAttributeAccessIssue]
-    jax.config.update("jax_disable_most_optimizations", True)
+def fully_compiled():
+    """Programs that run for more than a moment; all others are compiled without optimizations."""
+    jax.config.update("jax_disable_most_optimizations", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", True)

@@ -16,13 +16,12 @@ from experiments.judge import FAILS, NOT_RUN
 from experiments.store import Store, to_bytes
 from sim.data import DataError
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
 COUNT = 96  # images
 TARGET = 2.29
 TINY = Spec(
     rules=("sign",), batches=(4, 16), targets=(TARGET,), further=2,
     lowest=(1e-3, 1e-3), highest=(1e-2, 1e-2), rates=3, rounds=2, samples=16, steps=4,
-    seeds=2, draws=8, law_draws=4, features=(2,), hidden=4, evaluation=64, point_batch=16,
+    seeds=2, draws=8, law_draws=4, rows=4, features=(2,), hidden=4, evaluation=64, point_batch=16,
 )  # fmt: skip
 CELLS = 2 * (2 + 1) + 4 + 1  # runs and branches; what is at the checkpoint, and the run to it
 

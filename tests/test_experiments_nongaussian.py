@@ -14,6 +14,8 @@ from experiments.nongaussian_families import CUMULANTS
 from experiments.store import Store
 from sim.families import FAMILIES
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 CLAIMS = {claim.id.partition("/")[2]: claim for claim in NONGAUSSIAN_CLAIMS}
 
 

@@ -14,6 +14,8 @@ from experiments.judge import HOLDS, NOT_RUN
 from experiments.store import Store
 from experiments.wide_cases import SIZES
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 CLAIMS = {claim.id: claim for claim in claims_rules_wide.RULES_WIDE_CLAIMS}
 
 

@@ -20,6 +20,8 @@ from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from experiments.store import Store, to_bytes
 from sim import network, onestep
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 ROOT = Path(__file__).parent.parent
 SMOKE = ["run", "onestep_quadratic", "--preset", "smoke"]
 SHORT = [*SMOKE, "--problems", "rank_one", "--rules", "sign", "--batches", "1", "16"]

@@ -17,8 +17,6 @@ from sim.directions import (
 from sim.loss_hessian import FACTOR_BYTES, LossHessian, noise_factor
 from sim.sample_losses import MOST_AT_ONCE, Stream, flat, stream
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 N = 11
 KEY = jax.random.key(2)
 

@@ -9,8 +9,6 @@ from sim.ggn_diagonal import ggn_diagonal
 from sim.sampled_diagonal import sampled_ggn_diagonal, sampled_hessian_diagonal
 from tests.sample_models import CASES, Case, images
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 PIECEWISE_LINEAR = (
     ("dense", "cross_entropy"), ("dense over positions", "squared_error"),
     ("conv, groups", "cross_entropy"), ("patches", "cross_entropy"),

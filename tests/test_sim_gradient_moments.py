@@ -12,8 +12,6 @@ from sim.use_rules import as_rows
 from sim.uses import backward, settle, trace
 from tests.sample_models import CASES, Case
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 
 def loss_of(case: Case):
     """A loss that is smooth and not even in the outputs."""

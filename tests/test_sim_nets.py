@@ -10,8 +10,6 @@ from sim import models
 from sim.nets import FashionCNN
 from sim.planes import conv, max_pool, patches
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 KEY = jax.random.key(3)
 SHAPES = [(6, 3, 2), (7, 3, 2), (5, 3, 1), (9, 5, 3)]
 

@@ -13,8 +13,6 @@ from scipy.stats import norm
 from sim.network_measure import measure_loss, measure_network
 from sim.sample_losses import ModelLoss, flat
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 FALSE_ALARM = 1e-4
 KEY = jax.random.key(4)
 CLASSES = 3

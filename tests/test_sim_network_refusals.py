@@ -7,8 +7,6 @@ import pytest
 
 from sim import measure_network
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 INPUTS = np.random.default_rng(0).normal(size=(12, 5))
 LABELS = np.arange(12) % 3
 PARAMS = {"weight": jnp.ones((5, 3), jnp.float64), "bias": jnp.zeros(3, jnp.float64)}

@@ -16,8 +16,6 @@ from sim.network_step import minibatch_step
 from sim.sample_losses import ModelLoss
 from sim.transforms import matrix_sign
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 FALSE_ALARM = 1e-4
 KEY = jax.random.key(3)
 N, FEATURES, HIDDEN, CLASSES = 6, 3, 4, 2

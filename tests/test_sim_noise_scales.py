@@ -20,8 +20,6 @@ from sim.noise_scales import (
 )
 from sim.parameter_blocks import all_matrices, matrices, matrix_direction
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 FALSE_ALARM = 1e-4
 MU, SIGMA = np.array([0.3, 0.0, -0.2, 0.05]), np.array([1.0, 0.5, 0.8, 2.0])
 

@@ -17,8 +17,6 @@ from sim.train_branch import branch_from, train_to_checkpoints
 from sim.train_grid import train_grid
 from sim.train_runs import BRANCH, FIXED, RUN, START
 
-pytestmark = pytest.mark.usefixtures("quickly_compiled")
-
 KEY = jax.random.key(7)
 INPUTS = jax.random.normal(jax.random.key(0), (300, 5), jnp.float32)
 NOISE = jax.random.normal(jax.random.key(1), (300,), jnp.float32)

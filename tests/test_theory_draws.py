@@ -6,6 +6,8 @@ import pytest
 
 from theory import one_step
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 H = np.array([[1.0, 0.9], [0.9, 1.0]])
 FEW = np.array([[1.0, 0.2], [-0.4, 1.1], [-0.6, -1.3]])  # centred, n = 3
 MU = np.array([0.5, -0.4])

@@ -15,6 +15,8 @@ from theory import LAWS, one_step
 from theory.mehler import ORDER, samples_of_factor, sign_coefficients, sign_series
 from theory.moments import sign_covariance
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 MEANS = np.linspace(-3, 3, 13)
 BATCH = [1.0, 64.0]
 

@@ -16,6 +16,8 @@ from theory.ratio import quadrature, ratio_moments
 from theory.ratio_history import History, equal, geometric
 from theory.ratio_series import ratio_terms
 
+pytestmark = pytest.mark.usefixtures("fully_compiled")
+
 SIGNALS = np.array([1e-9, 1e-3, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1e3, 8e3])
 
 
