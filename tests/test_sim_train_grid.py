@@ -1,7 +1,5 @@
 """Training over learning rates and seeds to several target losses, against plain loops."""
 
-import time
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 
 from sim.crossings import crossing, next_look
 from sim.descent import CrossEntropy, Data, minibatch, travel
-from sim.lanes import over_groups
 from sim.measure import Population
 from sim.train import TargetNotReached
 from sim.train_branch import branch_from, train_to_checkpoints
@@ -176,20 +173,6 @@ def test_threads_change_nothing(grid):
     )
     assert alone.before == beside.before
     np.testing.assert_array_equal(alone.after_es, beside.after_es)
-
-
-def test_an_error_in_one_thread_is_raised_and_what_waits_is_left_undone():
-    done = []
-
-    def work(group):
-        if group[0] == 0:
-            raise KeyboardInterrupt
-        time.sleep(0.05)
-        done.append(group)
-
-    with pytest.raises(KeyboardInterrupt):
-        over_groups(work, 100, 1, 2)
-    assert len(done) < 50
 
 
 def test_a_minibatch_is_summed_in_chunks_without_a_change():
