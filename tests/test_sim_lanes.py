@@ -16,7 +16,7 @@ def test_every_group_is_worked_on_once_and_results_keep_their_order(threads):
 
 def test_as_many_go_together_as_there_are_threads():
     together = threading.Barrier(3, timeout=10)  # passes when three wait at it
-    over_groups(lambda group: together.wait(), 6, 1, 3)
+    over_groups(lambda _: together.wait(), 6, 1, 3)
 
 
 def test_an_error_in_one_thread_is_raised_and_what_waits_is_left_undone():
