@@ -3,7 +3,7 @@
 # make test        the whole suite
 # make figures     redraw the figures and the report from finished results
 # make mutants     break the theory in 60 places and count who notices (about half an hour)
-# make bench       time the engine against what one would use without it (a quarter of an hour)
+# make bench       time the engine against what one would use without it (six minutes)
 # make lint        ruff and pyright
 PYTHON ?= python3
 PY := .venv/bin/python

@@ -179,6 +179,11 @@ def main(arguments: list[str] | None = None) -> int:
     except errors.expected() as error:
         print(f"error: {errors.one_line(error)}", file=sys.stderr)
         return 2
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        print("error: the memory is too small for this; finished cells are kept", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted: finished cells are kept; run it again to go on", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ from experiments.gaussianity import ALTERNATIVES, LEVEL
 from experiments.judge import FAILS, HOLDS, INCONCLUSIVE, NOT_RUN
 from experiments.readme import GROUPS
 from experiments.rival_fits import Curve, curve_name, fitted, together
+from sim.estimate import Z95
 
 CLAIMS = {claim.id.removeprefix("cnn_fashion/"): claim for claim in CNN_CLAIMS}
 BATCH = np.array([1, 3, 12, 64, 264, 664, 1164])
@@ -188,6 +189,10 @@ class TestVerdicts:
     def test_coarse_measurements_decide_nothing(self, wide, ids):
         for id in ids:
             assert verdict(id, scaled(made(), **wide)) == INCONCLUSIVE
+
+    def test_growth_has_the_interval_of_the_rows(self):
+        assert row("growth/0.6", made())["resolution"] == pytest.approx(Z95 * 2.0 / 50.0)
+        assert verdict("growth/0.6", scaled(made(), corr_D1_sem=20.0)) == INCONCLUSIVE
 
     def test_rounds_that_differ_widely_leave_the_bias_open(self):
         data = made()

@@ -3,12 +3,13 @@
 import dataclasses
 import json
 
+import jax
 import pytest
 import xarray as xr
 
 import theory
 from experiments import onestep_network, onestep_quadratic, spec
-from experiments.__main__ import main
+from experiments.__main__ import COMMANDS, main
 from experiments.claims import all_claims
 from experiments.errors import InputError
 from experiments.judge import NOT_RUN
@@ -209,6 +210,28 @@ class TestBadInput:
         for out in (file, file / "deeper"):
             assert "cannot write" in refused(*command, out=out)
         assert file.read_text() == "not a folder"
+
+
+class TestMemory:
+    """What asks for more memory than there is ends in one line; other errors of a device do not."""
+
+    @staticmethod
+    def failing(monkeypatch, words: str) -> None:
+        def fail(_):
+            raise jax.errors.JaxRuntimeError(words)
+
+        monkeypatch.setitem(COMMANDS, "list", fail)
+
+    def test_a_batch_that_memory_does_not_hold(self, monkeypatch, capsys):
+        self.failing(monkeypatch, "RESOURCE_EXHAUSTED: Out of memory allocating 36000885664 bytes.")
+        assert main(["list"]) == 2
+        said = capsys.readouterr().err
+        assert said == "error: the memory is too small for this; finished cells are kept\n"
+
+    def test_an_error_of_another_kind_is_shown_whole(self, monkeypatch):
+        self.failing(monkeypatch, "INTERNAL: something broke")
+        with pytest.raises(jax.errors.JaxRuntimeError):
+            main(["list"])
 
 
 class TestData:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import theory
+from experiments import correlated_scale as module
 from experiments.correlated_scale import correlated_scale
 from sim import measure, network
 from sim.measure import Population
@@ -30,16 +31,77 @@ def point() -> network.Point:
 
 
 @pytest.fixture(scope="module")
-def whole(point):
+def hessian(point) -> np.ndarray:
+    rows = jax.vmap(
+        lambda v: measure.hessian_product(point.logits, point.theta, point.population, v)
+    )(jnp.eye(point.theta.size, dtype=jnp.float32))
+    return np.asarray(rows, float)
+
+
+@pytest.fixture(scope="module")
+def whole(point, hessian):
     """The formula over all pairs, from dense matrices."""
     g = np.asarray(point.gradients, float)
-    hessian = jax.vmap(
-        lambda v: measure.hessian_product(point.logits, point.theta, point.population, v)
-    )(jnp.eye(g.shape[1], dtype=jnp.float32))
-    hessian = np.asarray(hessian, float)
     return theory.correlated_small_batch(
         g.mean(0), g.std(0), (hessian + hessian.T) / 2, np.corrcoef(g.T)
     )
+
+
+def test_outside_is_the_share_of_pairs_whose_means_are_too_large(point, whole, hessian):
+    g = np.asarray(point.gradients, float)
+    ratio, rho = g.mean(0) / g.std(0), np.abs(np.corrcoef(g.T))
+    pairs = ~np.eye(len(ratio), dtype=bool) & (ratio[:, None] ** 2 + ratio**2 >= 1 - rho)
+    share = (np.abs(hessian) * pairs).sum() / np.abs(hessian).sum()
+    np.testing.assert_allclose(correlated_scale(point, 1000, KEY).corr_outside, share, rtol=1e-4)
+    assert share > 0
+    assert whole.D0 > 0
+
+
+def test_a_parameter_that_nothing_depends_on_changes_nothing(point, whole):
+    def longer(theta, inputs):
+        return logits(theta[:-1], inputs)
+
+    more = network.at_point(longer, jnp.append(point.theta, 3), point.population)
+    np.testing.assert_allclose(correlated_scale(more, 1000, KEY).corr_D1, whole.D1, rtol=1e-4)
+
+
+def from_rows(point, monkeypatch, start, slope) -> dict[str, float]:
+    """Of rows whose sums are `start` and `slope`; as many as are drawn."""
+
+    def sums(*arguments):
+        chosen = arguments[-1]
+        each = np.ones(len(chosen))
+        return start[np.asarray(chosen)], slope[np.asarray(chosen)], each, 0 * each
+
+    monkeypatch.setattr(module, "_sums", sums)
+    found = correlated_scale(point, 12, KEY)
+    return {name: float(value) for name, value in found.items()}
+
+
+def test_the_error_of_the_ratio_is_that_of_both_sums(point, monkeypatch):
+    """To first order: n √(1 − m/n) sd(start − (D0/D1) slope)/(√m D1), over the m drawn rows."""
+    n = point.theta.size
+    rng = np.random.default_rng(3)
+    start, slope = 2 + 0.3 * rng.standard_normal(n), 1 + 0.2 * rng.standard_normal(n)
+    found = from_rows(point, monkeypatch, start, slope)
+    m = 12
+    chosen = np.asarray(jax.random.choice(KEY, n, (m,), replace=False))
+    scale = start[chosen].mean() / slope[chosen].mean()
+    spread = (start - scale * slope)[chosen].std(ddof=1)
+    error = np.sqrt((1 - m / n) / m) * spread / slope[chosen].mean()
+    assert found["b_noise_correlated"] == pytest.approx(scale, rel=1e-6)
+    assert found["b_noise_correlated_mc"] == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("vague", ["start", "slope"])
+def test_no_scale_where_either_sum_is_not_above_zero_by_its_interval(point, monkeypatch, vague):
+    rng = np.random.default_rng(3)
+    sure = np.ones(point.theta.size)
+    noisy = 1 + 5 * rng.standard_normal(point.theta.size)
+    sums = {"start": sure, "slope": sure} | {vague: noisy + 0.5 - noisy.mean()}
+    found = from_rows(point, monkeypatch, sums["start"], sums["slope"])
+    assert found[f"corr_D{int(vague == 'slope')}"] > 0
+    assert np.isnan(found["b_noise_correlated"])
 
 
 def test_of_all_rows_it_is_the_formula(point, whole):

@@ -100,6 +100,18 @@ def test_what_was_made_again_is_read_afterwards(work, reproduced, data_dir):
     assert len(work.measured) == len(NAMES)
 
 
+@pytest.mark.parametrize(("options", "now"), [((), {CORE}), (("--recompute",), {*NAMES})])
+def test_claims_on_what_was_run_now_must_find_their_numbers(
+    work, reproduced, data_dir, monkeypatch, options, now
+):
+    """Of what is read a claim may lack numbers; of what has just been run it may not."""
+    asked = []
+    monkeypatch.setattr(reproduce, "_rows", lambda _, names: asked.append(set(names)) or [])
+    reproduced(*options, "--data-dir", data_dir)
+    assert asked == [{reproduce.THEORY, *now}]
+    assert work.measured
+
+
 @pytest.mark.parametrize("folder", [None, "empty"])
 def test_where_data_are_absent_one_line_says_so_and_the_others_go_on(
     work, reproduced, tmp_path, capsys, folder

@@ -212,6 +212,30 @@ def test_a_law_is_excluded_by_its_criterion_or_by_its_misfit_and_not_for_want_of
     assert broken.excluded[broken.laws.index("power")].all()
 
 
+@pytest.mark.parametrize(("factor", "out"), [(0.99, False), (1.01, True)])
+def test_a_misfit_is_sure_where_the_interval_of_its_optimum_ends_within_the_band(data, factor, out):
+    """f − 1 − 1.96 · 0.1 f is the band at f = (1 + band)/(1 − 0.196)."""
+    one = data.copy(deep=True)
+    mean, band = one.fit_lr_star_mean, one.fit_band.values[:, None]
+    one["fit_lr_star_sem"] = 0.1 * mean
+    one["fit_delta_aicc"].loc[{"law": "constant"}] = 0.0
+    end = (1 + band) / (1 - 0.1 * cnn_laws.style.Z95)
+    one["fit_lr_star_fit"].loc[{"law": "constant"}] = factor * end * mean.values
+    found = cnn_laws.verdicts(one)
+    assert found is not None
+    assert found.excluded[found.laws.index("constant")].tolist() == [out, out]
+
+
+@pytest.mark.parametrize(
+    ("growth", "words"),
+    [([400.0, 30.0, 3.0], "at 0 and not told from zero at 1"),
+     ([400.0, -50.0, -3.0], "at 1 and not told from zero at 1")],
+)  # fmt: skip
+def test_a_growth_within_its_error_is_not_told_from_zero(data, growth, words):
+    one = data.assign(corr_D1=("target", growth), corr_D1_sem=("target", [60.0, 4.0, 9.0]))
+    assert words in cnn_noise_scales.reading(one)
+
+
 def test_the_verdict_names_what_stands_and_the_table_agrees(data):
     said = cnn_laws.reading(data)
     assert "exclude on none: surge to a plateau. On no curve do two laws stand." in said
