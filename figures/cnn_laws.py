@@ -59,7 +59,7 @@ def _surely(part: xr.Dataset) -> np.ndarray:
     """The largest misfit (l, c) over batch sizes, each less the half-width of its interval."""
     ratio = part["fit_lr_star_fit"] / part["fit_lr_star_mean"]
     half = style.Z95 * ratio * part["fit_lr_star_sem"] / part["fit_lr_star_mean"]
-    return (np.abs(ratio - 1) - half).max("fit_batch").transpose("law", "curve").values
+    return (abs(ratio - 1) - half).max("fit_batch").transpose("law", "curve").values
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -141,9 +141,7 @@ def _bar(figure: Figure, dataset: xr.Dataset) -> None:
     bar.set_xticks([0.03, 0.1, 0.3, 1, 3], ["3 %", "10", "30", "100", "300"])
     bar.set_xlabel("largest misfit", labelpad=1)
     band = 100 * float(dataset["fit_band"].max())
-    words = (
-        f"number: ΔAICc;\nframe: not excluded, by {LIMIT:.0f}\nor a misfit surely over {band:.0f} %"
-    )
+    words = f"number: ΔAICc;\nframe: it is at most {LIMIT:.0f}, no\nmisfit surely over {band:.0f} %"
     figure.text((1.6 + 1.75) / width, 0.08 / height, words, fontsize=7.5, va="bottom")
 
 

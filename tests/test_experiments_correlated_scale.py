@@ -75,7 +75,7 @@ def from_rows(point, monkeypatch, start, slope) -> dict[str, float]:
 
     monkeypatch.setattr(module, "_sums", sums)
     found = correlated_scale(point, 12, KEY)
-    return {name: float(value) for name, value in found.items()}
+    return {str(name): float(value) for name, value in found.items()}
 
 
 def test_the_error_of_the_ratio_is_that_of_both_sums(point, monkeypatch):
