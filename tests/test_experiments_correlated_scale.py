@@ -62,7 +62,9 @@ def test_a_parameter_that_nothing_depends_on_changes_nothing(point, whole):
         return logits(theta[:-1], inputs)
 
     more = network.at_point(longer, jnp.append(point.theta, 3), point.population)
-    np.testing.assert_allclose(correlated_scale(more, 1000, KEY).corr_D1, whole.D1, rtol=1e-4)
+    found = correlated_scale(more, 1000, KEY)
+    np.testing.assert_allclose(found.corr_D0, whole.D0, rtol=1e-4)
+    np.testing.assert_allclose(found.corr_D1, whole.D1, rtol=1e-4)
 
 
 def from_rows(point, monkeypatch, start, slope) -> dict[str, float]:
@@ -142,7 +144,7 @@ def test_pairs_of_one_noise_have_no_slope_and_are_outside(point):
         return logits((theta[:half] + theta[half:]) / 2, inputs)
 
     found = correlated_scale(network.at_point(doubled, twice, point.population), 1000, KEY)
-    assert np.isfinite(found.corr_D1)
+    assert np.isfinite([found.corr_D0, found.corr_D1]).all()
     assert float(found.corr_outside) > 0.05
 
 
